@@ -8,6 +8,7 @@ Letters: B streams, T frames, S = 2 memory slots, Ck key channels, Cv value chan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rimlight.errors import FrameError
@@ -82,3 +83,16 @@ def internal_size(full: Size, long_side: int = 512) -> Size:
         return max(2 * STRIDE, round(side * ratio / STRIDE) * STRIDE)
 
     return Size(snapped(full.height), snapped(full.width))
+
+
+def own_frames(age: int, cuts: Sequence[bool]) -> tuple[list[float], int]:
+    """The `own` input for consecutive frames, and the age after them.
+
+    age: frames since the cut that the memory has seen, 2 when full. cuts: whether each frame is a cut.
+    """
+    own = []
+    for cut in cuts:
+        age = 0 if cut else age
+        own.append(1.0 if age < SLOTS else 0.0)
+        age = min(SLOTS, age + 1)
+    return own, age

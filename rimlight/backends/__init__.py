@@ -1,0 +1,43 @@
+"""Backends by name; each imports its runtime only when it is opened."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+from rimlight.backends.base import Backend, Memory
+from rimlight.errors import BackendError, MissingExtraError
+from rimlight.types import Size
+
+# name: (module, class, package that must be there, extra that brings it)
+BACKENDS = {
+    "onnx": ("on_onnx", "OnnxBackend", "onnxruntime", ""),
+    "torch": ("on_torch", "TorchBackend", "torch", "torch"),
+    "fake": ("fake", "FakeBackend", "numpy", ""),
+}
+FASTEST_FIRST = ("onnx",)
+
+
+def installed(name: str) -> bool:
+    """Whether the runtime of a backend can be imported, without importing it."""
+    return importlib.util.find_spec(BACKENDS[name][2]) is not None
+
+
+def open_backend(name: str, size: Size, batch: int = 1, **options: Any) -> Backend:
+    """Open a backend at an internal size; "auto" takes the fastest one that is installed.
+
+    Raises BackendError for an unknown name or an absent device, MissingExtraError when its runtime is not installed.
+    """
+    if name == "auto":
+        name = next(candidate for candidate in FASTEST_FIRST if installed(candidate))
+    if name not in BACKENDS:
+        raise BackendError(f"no backend {name!r}; there are auto, {', '.join(BACKENDS)}")
+    module, class_name, package, extra = BACKENDS[name]
+    if not installed(name):
+        raise MissingExtraError(f"the {name} backend", package, extra)
+    backend: type[Backend] = getattr(importlib.import_module(f"rimlight.backends.{module}"), class_name)
+    return backend(size, batch, **options)
+
+
+__all__ = ["BACKENDS", "Backend", "Memory", "installed", "open_backend"]

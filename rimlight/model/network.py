@@ -112,6 +112,7 @@ def _remember(memory: Tensor, new: Tensor, own: Tensor) -> tuple[Tensor, Tensor]
     new = new.unflatten(0, (streams, frames))  # (B, T, C, h, w)
     line = torch.cat([memory, new], dim=1)  # (B, S+T, C, h, w)
     past = torch.stack([line[:, :-2], line[:, 1:-1]], dim=2)  # (B, T, S, C, h, w)
-    mask = own[:, :, None, None, None, None]
-    chosen = past * (1 - mask) + new[:, :, None] * mask
+    mask = own[:, :, None, None, None, None] > 0.5
+    # A choice, not a product: after a cut nothing of the old memory may count, not even a NaN in it.
+    chosen = torch.where(mask, new[:, :, None].expand_as(past), past)
     return chosen.flatten(0, 1), line[:, -SLOTS:]

@@ -1,0 +1,50 @@
+"""PyTorch, on the processor or a GPU: the reference that every other backend is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rimlight.backends.base import Backend, Memory
+from rimlight.errors import BackendError, MissingExtraError
+from rimlight.types import FloatArray, Size
+
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtraError("the torch backend", "PyTorch", "torch") from error
+
+from rimlight.model.weights import load_network
+
+
+class TorchBackend(Backend):
+    """State: keys and values (1, S, C, h/16, w/16) on the device."""
+
+    name = "torch"
+
+    def __init__(self, size: Size, batch: int = 1, device: str = "cpu", threads: int | None = None) -> None:
+        super().__init__(size, batch)
+        if device != "cpu" and not torch.cuda.is_available():
+            raise BackendError(f"device {device!r} was asked for, but PyTorch sees no GPU; use --device cpu")
+        if threads:
+            torch.set_num_threads(threads)
+        self._device = torch.device(device)
+        self._network = load_network().to(self._device)
+
+    @property
+    def device(self) -> str:
+        where = torch.cuda.get_device_name() if self._device.type == "cuda" else "CPU"
+        return f"PyTorch {torch.__version__} on {where}, float32"
+
+    def empty_memory(self) -> Memory:
+        return Memory(self._network.empty_memory(1, self.size.height, self.size.width))
+
+    def _call(
+        self, images: FloatArray, state: Any, own: Sequence[float]
+    ) -> tuple[FloatArray, FloatArray, Any]:  # fmt: skip
+        with torch.inference_mode():
+            batch = torch.from_numpy(np.ascontiguousarray(images))[None].to(self._device)
+            out = self._network(batch, *state, torch.tensor([list(own)], device=self._device))
+            return out.scale[0].cpu().numpy(), out.offset[0].cpu().numpy(), (out.keys, out.values)

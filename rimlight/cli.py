@@ -1,0 +1,121 @@
+"""The command line: parse, build a config, call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rimlight import __version__
+from rimlight.errors import RimlightError
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def stream_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that mats a stream."""
+    from rimlight.backends import BACKENDS
+
+    options = [
+        click.option("--backend", type=click.Choice(["auto", *BACKENDS]), default="auto", show_default=True,
+                     help="What runs the network; auto takes the fastest installed."),
+        click.option("--device", default="cpu", show_default=True, help="Where the backend runs: cpu, cuda, gpu …"),
+        click.option("--detail", default=512, show_default=True, metavar="PX",
+                     help="Longer side at which the network sees the picture; less is faster."),
+        click.option("--threads", type=click.IntRange(1), help="Processors for the network  [default: all]"),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="rimlight")
+def cli() -> None:
+    """Cut the person out of live video and put any backdrop behind; no green screen, no trimap."""
+
+
+@cli.command("run")
+@click.option("--source", required=True, help="A video, a picture, camera:0, /dev/video0, or pattern.")
+@click.option("--sink", required=True, help="out.mp4, out.mov, out.webm, frames/%05d.png, pipe:y4m, window, null …")
+@click.option("--backdrop", default="blur", show_default=True,
+              help="blur[:0..1], transparent, a colour (#1e90ff, green), or a picture's or video's path.")
+@click.option("--alpha", "alpha_format", type=click.Choice(["auto", "side-by-side"]), default="auto", show_default=True,
+              help="How a transparent backdrop is written: by the file's format, or fill and matte side by side.")
+@click.option("--feather", default=0.0, show_default=True, metavar="PX", help="Extra softness of the edge.")
+@click.option("--shift", default=0.0, show_default=True, help="Edge from -1 (tighter) to 1 (wider).")
+@click.option("--decontaminate/--no-decontaminate", default=True, show_default=True,
+              help="Take the room's colour out of half-transparent pixels.")
+@click.option("--batch", default=1, show_default=True, type=click.IntRange(1, 64), help="Frames per network call (files).")
+@click.option("--size", "camera_size", metavar="WxH", help="Size to ask of a camera or pattern.")
+@click.option("--rate", "camera_rate", metavar="FPS", help="Frame rate to ask of a camera or pattern.")
+@click.option("--sound/--no-sound", default=True, show_default=True, help="Pass the source's sound through.")
+@click.option("--quiet", is_flag=True, help="No progress, no summary.")
+@stream_options
+def run_command(**options: Any) -> None:
+    """Mat a file, picture or camera and write it somewhere.
+
+    \b
+    rimlight run --source talk.mp4 --backdrop beach.jpg --sink out.mp4
+    rimlight run --source talk.mp4 --backdrop transparent --sink out.mov
+    rimlight run --source camera:0 --backdrop blur:0.7 --sink window
+    """
+    from rimlight.commands import run_from_options
+
+    run_from_options(options)
+
+
+@cli.command("demo")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo-out"), show_default=True, help="Folder.")
+@stream_options
+def demo_command(out: Path, **options: Any) -> None:
+    """Run the whole product on a clip made from a shipped portrait; no camera, no network."""
+    from rimlight.commands import demo_from_options
+
+    demo_from_options(out, options)
+
+
+@cli.command("devices")
+def devices_command() -> None:
+    """List backends, their devices, and cameras."""
+    from rimlight.commands import list_devices
+
+    list_devices()
+
+
+@cli.group("export")
+def export_group() -> None:
+    """Write the network for other runtimes."""
+
+
+@export_group.command("onnx")
+@click.option("--weights", type=click.Path(path_type=Path), help="safetensors file  [default: the shipped weights]")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("rimlight.onnx"), show_default=True)
+def export_onnx_command(weights: Path | None, out: Path) -> None:
+    """One ONNX file with named free dimensions, for any internal size in multiples of 16."""
+    from rimlight.commands import export_onnx_to
+
+    export_onnx_to(out, weights)
+
+
+def main() -> None:
+    """Entry point: errors of the user's making are one line on stderr and exit code 2."""
+    try:
+        cli(standalone_mode=False)
+    except RimlightError as error:
+        click.echo(f"rimlight: {error}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("rimlight: interrupted; what was written so far is closed and playable", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""One ONNX file with named free dimensions, made from the weights.
+
+Every up-sampling is a constant x2 and every size is a dimension with a name, so that one file serves any internal size in
+multiples of 16; runtimes fix the dimensions when a session opens.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rimlight.errors import MissingExtraError
+from rimlight.model.network import MattingNetwork
+from rimlight.model.weights import load_network
+from rimlight.signature import DIMENSIONS, INPUTS, OUTPUTS, CallShape
+from rimlight.types import Size
+
+try:
+    import onnx
+except ImportError as error:
+    raise MissingExtraError("rimlight export", "onnx", "export") from error
+
+OPSET = 17
+
+
+class Exported(nn.Module):
+    """The network with just the inputs and outputs of rimlight.signature."""
+
+    def __init__(self, network: MattingNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor, keys: Tensor, values: Tensor, own: Tensor) -> tuple[Tensor, ...]:
+        out = self.network(images, keys, values, own)
+        return out.scale, out.offset, out.keys, out.values
+
+
+def free_dimensions() -> dict[str, dict[int, str]]:
+    """Names of the free dimensions of every input and output."""
+    streams, frames, height, width, cells_high, cells_wide = DIMENSIONS
+    pictures = {0: streams, 1: frames, 3: height, 4: width}
+    memories = {0: streams, 3: cells_high, 4: cells_wide}
+    names = {name: memories if name.endswith(("keys", "values")) else pictures for name in INPUTS + OUTPUTS}
+    return names | {"own": {0: streams, 1: frames}}
+
+
+def export_onnx(target: Path, weights: Path | None = None) -> None:
+    """Write the network with the given weights, or the shipped ones, to target; raises WeightsError if they do not fit.
+
+    The file's metadata holds the network's config.
+    """
+    network = load_network(weights)
+    shape = CallShape(Size(96, 160), streams=2, frames=3)
+    example = tuple(torch.rand(shape.tensor(name)) for name in INPUTS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter's own deprecations; the result is checked below
+        torch.onnx.export(
+            Exported(network).eval(), example, str(target), input_names=list(INPUTS), output_names=list(OUTPUTS),
+            dynamic_axes=free_dimensions(), opset_version=OPSET, dynamo=False,
+        )  # fmt: skip
+    model = onnx.load(str(target))
+    onnx.checker.check_model(model, full_check=True)
+    onnx.helper.set_model_props(model, {"rimlight.config": json.dumps(asdict(network.config))})
+    model.producer_name, model.producer_version = "rimlight", ""
+    onnx.save(model, str(target))

@@ -1,0 +1,1 @@
+"""Compiled loops over pixels (numba); called through rimlight.pixels and rimlight.compose."""

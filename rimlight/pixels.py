@@ -1,0 +1,122 @@
+"""The only conversions between uint8 and float, colour spaces and sizes.
+
+Letters: H, W height and width of a picture; h, w internal size.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from rimlight.errors import FrameError
+from rimlight.kernels import color, convert
+from rimlight.kernels.parallel import over_rows, threads
+from rimlight.kernels.shrink import Taps, mix_planes, shrink, taps
+from rimlight.types import I420, FloatArray, Pixels, Size, UInt8Array
+
+
+def size_of(pixels: Pixels) -> Size:
+    """Size of RGB, RGBA or I420 pixels."""
+    return pixels.size if isinstance(pixels, I420) else Size(*pixels.shape[:2])
+
+
+def to_rgb(pixels: Pixels) -> UInt8Array:
+    """(H, W, 3) uint8 RGB of any pixels; an RGB picture comes back as it is, RGBA loses its alpha."""
+    if not isinstance(pixels, I420):
+        return pixels if pixels.shape[2] == 3 else np.ascontiguousarray(pixels[:, :, :3])
+    height, width = pixels.y.shape
+    out = np.empty((height, width, 3), np.uint8)
+    scratch = np.empty((threads(), 3, width), np.float32)
+    matrix = color.to_rgb_matrix(pixels.bt709, pixels.full_range)
+    over_rows(convert.planes_to_rgb, height, scratch, pixels.y, pixels.u, pixels.v, matrix, out)
+    return out
+
+
+def empty_i420(size: Size) -> I420:
+    """Planes of the size, not yet filled, BT.709 limited range."""
+    chroma = ((size.height + 1) // 2, (size.width + 1) // 2)
+    y = np.empty((size.height, size.width), np.uint8)
+    return I420(y, np.empty(chroma, np.uint8), np.empty(chroma, np.uint8))
+
+
+def to_i420(pixels: Pixels) -> I420:
+    """I420 in BT.709 limited range; planes already in it come back as they are."""
+    if isinstance(pixels, I420):
+        if pixels.bt709 and not pixels.full_range:
+            return pixels
+        pixels = to_rgb(pixels)
+    height, width = pixels.shape[:2]
+    out = empty_i420(Size(height, width))
+    scratch = np.empty((threads(), 2, 3, width), np.float32)
+    over_rows(convert.rgb_to_planes, height, scratch, pixels[:, :, :3], color.from_rgb_matrix(), out.y, out.u, out.v)
+    return out
+
+
+@lru_cache(maxsize=32)
+def _taps(inputs: int, outputs: int) -> Taps:
+    return taps(inputs, outputs)
+
+
+class Shrinker:
+    """Resizes frames of one size to the network's size, into a buffer that it keeps.
+
+    A call returns (3, h, w) float32 RGB 0..1, valid until the next call.
+    """
+
+    def __init__(self, full: Size, small: Size) -> None:
+        self.full, self.small = full, small
+        self._out: FloatArray = np.empty((3, small.height, small.width), np.float32)
+        self._scratch: FloatArray = np.empty((threads(), full.width * 4), np.float32)
+        self._luma: FloatArray = np.empty((1, small.height, small.width), np.float32)
+        self._chroma: FloatArray = np.empty((2, small.height, small.width), np.float32)
+
+    def __call__(self, pixels: Pixels, out: FloatArray | None = None) -> FloatArray:
+        """(3, h, w) of pixels, written to out where it is given; raises FrameError for another size."""
+        if size_of(pixels) != self.full:
+            raise FrameError(f"expected a frame of {self.full}, got {size_of(pixels)}; a new size is a cut")
+        out = self._out if out is None else out
+        if isinstance(pixels, I420):
+            self._plane(pixels.y, self._luma)
+            self._plane(pixels.u, self._chroma[0:1])
+            self._plane(pixels.v, self._chroma[1:2])
+            matrix = color.to_rgb_matrix(pixels.bt709, pixels.full_range)
+            over_rows(mix_planes, self.small.height, self._luma[0], self._chroma, matrix, out)
+        else:
+            self._interleaved(pixels[:, :, :3], out)
+        return out
+
+    def _interleaved(self, image: UInt8Array, out: FloatArray) -> None:
+        flat = np.ascontiguousarray(image).reshape(self.full.height, -1)
+        self._run(flat, 3, self.full, np.float32(1 / 255), out)
+
+    def _plane(self, plane: UInt8Array, out: FloatArray) -> None:
+        self._run(plane, 1, Size(*plane.shape), np.float32(1), out)
+
+    def _run(self, flat: UInt8Array, step: int, full: Size, gain: np.float32, out: FloatArray) -> None:
+        rows, columns = _taps(full.height, self.small.height), _taps(full.width, self.small.width)
+        scratch = self._scratch[:, : full.width * step]
+        over_rows(
+            shrink, self.small.height, scratch, flat, step, tuple(rows), tuple(columns), gain, np.float32(0), out
+        )  # fmt: skip
+
+
+def fill(image: UInt8Array, size: Size) -> UInt8Array:
+    """Scale and centre-crop a picture (any size) so that it covers size, aspect kept: (H, W, C) uint8."""
+    height, width = image.shape[:2]
+    ratio = max(size.height / height, size.width / width)
+    crop_h, crop_w = min(height, round(size.height / ratio)), min(width, round(size.width / ratio))
+    top, left = (height - crop_h) // 2, (width - crop_w) // 2
+    crop = image[top : top + max(1, crop_h), left : left + max(1, crop_w)]
+    method = cv2.INTER_AREA if ratio < 1 else cv2.INTER_CUBIC
+    scaled = cv2.resize(crop, (size.width, size.height), interpolation=method)
+    return np.ascontiguousarray(scaled.reshape(size.height, size.width, image.shape[2]), dtype=np.uint8)
+
+
+def read_picture(data: bytes, name: str) -> UInt8Array:
+    """(H, W, 3) uint8 RGB of an encoded picture, turned by its EXIF orientation; raises FrameError if it is none."""
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if decoded is None:
+        raise FrameError(f"expected a PNG, JPEG or WebP picture, got {len(data)} bytes that are none in {name}")
+    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)

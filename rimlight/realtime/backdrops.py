@@ -1,0 +1,206 @@
+"""What stands behind the person: a colour, a picture, a looping video, the blurred scene, or nothing.
+
+Letters: H, W full size; h, w internal size.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from rimlight.compose import Backing, blurred, low_alpha
+from rimlight.errors import BackdropError, FrameError, SourceError
+from rimlight.pixels import fill, read_picture
+from rimlight.realtime.sources.file import FileSource
+from rimlight.types import Coefficients, FloatArray, Frame, Size, UInt8Array
+
+COLOURS = {
+    "black": "#000000", "white": "#ffffff", "grey": "#808080", "gray": "#808080",
+    "green": "#00b140", "blue": "#0047bb", "red": "#c8102e",
+}  # fmt: skip
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+COVER_GREY = 0.15  # what a cover shows where the backdrop itself would be made from the room
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a backdrop may look at: time, sizes, and the small frame (3, h, w) with its coefficients."""
+
+    pts_s: float
+    full: Size
+    small: FloatArray
+    coefficients: Coefficients
+
+
+class Backdrop(Protocol):
+    """Gives what is to stand behind one frame; transparent says that there is nothing and output carries alpha."""
+
+    transparent: bool
+
+    def backing(self, scene: Scene) -> Backing:
+        """(H, W, 3) uint8, or (3, h, w) float32 0..1 for what is soft, or None. Valid until the next call."""
+
+    def cover(self, full: Size, pts_s: float) -> UInt8Array:
+        """(H, W, 3) uint8 to show when there is no fresh matte; never made from the scene."""
+
+
+def _plain(rgb: FloatArray, full: Size) -> UInt8Array:
+    return np.broadcast_to(np.round(rgb * 255).astype(np.uint8), (full.height, full.width, 3)).copy()
+
+
+class Colour:
+    """One colour; rgb (3,) float32 0..1."""
+
+    transparent = False
+
+    def __init__(self, rgb: FloatArray) -> None:
+        self._rgb = rgb
+        self._soft: FloatArray = np.empty((3, 0, 0), np.float32)
+
+    def backing(self, scene: Scene) -> Backing:
+        if self._soft.shape != scene.small.shape:
+            self._soft = np.broadcast_to(self._rgb[:, None, None], scene.small.shape).copy()
+        return self._soft
+
+    def cover(self, full: Size, pts_s: float) -> UInt8Array:  # noqa: ARG002 - a colour has no time
+        return _plain(self._rgb, full)
+
+
+class Picture:
+    """A still picture, scaled and centre-cropped to cover the frame."""
+
+    transparent = False
+
+    def __init__(self, image: UInt8Array) -> None:
+        self._image = image
+        self._filled = image
+
+    def backing(self, scene: Scene) -> Backing:
+        return self.cover(scene.full, scene.pts_s)
+
+    def cover(self, full: Size, pts_s: float) -> UInt8Array:  # noqa: ARG002 - a still has no time
+        if self._filled.shape[:2] != (full.height, full.width):
+            self._filled = fill(self._image, full)
+        return self._filled
+
+
+class Video:
+    """A video at its own frame rate, from its start again when it ends."""
+
+    transparent = False
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset_s = 0.0  # of the running loop, on the frames' clock
+        self._frames = self._open()
+        self._shown = self._next_or_fail()
+        self._next = next(self._frames, None)
+        self._filled: UInt8Array = np.empty((0, 0, 3), np.uint8)
+
+    def backing(self, scene: Scene) -> Backing:
+        return self.cover(scene.full, scene.pts_s)
+
+    def cover(self, full: Size, pts_s: float) -> UInt8Array:
+        """The picture of that time; time that goes back keeps the picture that is shown."""
+        fresh = self._advance(pts_s)
+        if fresh or self._filled.shape[:2] != (full.height, full.width):
+            self._filled = fill(self._shown.image, full)
+        return self._filled
+
+    def _advance(self, pts_s: float) -> bool:
+        moved = False
+        while pts_s - self._offset_s >= self._end_s():
+            if self._next is None:
+                self._offset_s += self._end_s()
+                self._frames = self._open()
+                self._shown = self._next_or_fail()
+            else:
+                self._shown = self._next
+            self._next = next(self._frames, None)
+            moved = True
+        return moved
+
+    def _end_s(self) -> float:
+        """When the shown picture ends, on the video's clock."""
+        return self._next.pts_s if self._next else self._shown.pts_s + self._interval_s
+
+    def _open(self) -> Iterator[Frame]:
+        try:
+            source = FileSource(self._path)
+        except SourceError as error:
+            raise BackdropError(f"cannot use {self._path.name} as a backdrop: {error}") from error
+        self._interval_s = float(1 / source.rate)
+        return iter(source)
+
+    def _next_or_fail(self) -> Frame:
+        frame = next(self._frames, None)
+        if frame is None:
+            raise BackdropError(f"the backdrop {self._path.name} has no picture; use another video")
+        return frame
+
+
+class Blur:
+    """The scene without the person, blurred; strength 0..1."""
+
+    transparent = False
+
+    def __init__(self, strength: float) -> None:
+        if not 0 <= strength <= 1:
+            raise BackdropError(f"expected a blur of 0 to 1, such as blur:0.6, got blur:{strength:g}")
+        self.strength = strength
+
+    def backing(self, scene: Scene) -> Backing:
+        return blurred(scene.small, low_alpha(scene.coefficients, scene.small), self.strength)
+
+    def cover(self, full: Size, pts_s: float) -> UInt8Array:  # noqa: ARG002 - a cover shows nothing of the scene
+        return _plain(np.full(3, COVER_GREY, np.float32), full)
+
+
+class Transparent:
+    """Nothing: the output carries alpha."""
+
+    transparent = True
+
+    def backing(self, scene: Scene) -> Backing:  # noqa: ARG002 - there is none
+        return None
+
+    def cover(self, full: Size, pts_s: float) -> UInt8Array:  # noqa: ARG002 - black under alpha 0
+        return _plain(np.zeros(3, np.float32), full)
+
+
+def open_backdrop(spec: str) -> Backdrop:
+    """The backdrop a text names: blur, blur:0.6, transparent, a colour (#1e90ff, green), a picture's or a video's path.
+
+    Raises BackdropError that says what can be named.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "transparent":
+        return Transparent()
+    if kind == "blur":
+        try:
+            return Blur(float(rest or 0.5))
+        except ValueError as error:
+            raise BackdropError(f"expected a blur of 0 to 1, such as blur:0.6, got {spec!r}") from error
+    colour = COLOURS.get(spec.lower(), spec)
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
+        return Colour(np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / 255)
+    return _from_file(Path(spec))
+
+
+def _from_file(path: Path) -> Backdrop:
+    if not path.is_file():
+        raise BackdropError(
+            f"no backdrop {str(path)!r}: expected blur, transparent, a colour such as #1e90ff or "
+            f"{'/'.join(COLOURS)}, or the path of a picture or video"
+        )
+    if path.suffix.lower() not in PICTURES:
+        return Video(path)
+    try:
+        return Picture(read_picture(path.read_bytes(), path.name))
+    except (FrameError, OSError) as error:
+        raise BackdropError(f"cannot use {path.name} as a backdrop: {error}") from error

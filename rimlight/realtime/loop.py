@@ -1,0 +1,150 @@
+"""The frame loop: source to matter to painter to sink, each in a thread of its own, with bounded queues between.
+
+Live sources are read by the matter's thread itself, so that it always takes the newest frame; files get a reading thread
+that works ahead. Errors travel with the data; every wait has a timeout; nobody joins a thread that may wait for us.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from rimlight.realtime.session import Matted, Matter, Painter
+from rimlight.realtime.sinks.base import Sink
+from rimlight.realtime.sources.base import Source
+from rimlight.realtime.stats import Stats
+from rimlight.types import Frame
+
+Item = TypeVar("Item")
+WAIT_S = 0.1  # how often a waiting thread looks whether it should stop
+DEPTH = 1  # items between stages; with one in work on either side that makes three, IN_FLIGHT allows four
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An error on its way to the loop."""
+
+    error: BaseException
+
+
+class End:
+    """The last item of a line."""
+
+
+class Line(Generic[Item]):
+    """A bounded queue whose ends can both be told to stop."""
+
+    def __init__(self, name: str, depth: int, stop: threading.Event, stats: Stats) -> None:
+        self._queue: queue.Queue[Item | Failed | End] = queue.Queue(depth)
+        self._name, self._stop, self._stats = name, stop, stats
+
+    def put(self, item: Item | Failed | End) -> bool:
+        """Wait for room; False when the loop stops."""
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=WAIT_S)
+            except queue.Full:
+                continue
+            self._stats.depth(self._name, self._queue.qsize())
+            return True
+        return False
+
+    def __iter__(self) -> Iterator[Item]:
+        """Items until the end or the stop; raises the error that travels on the line."""
+        while not self._stop.is_set():
+            try:
+                item = self._queue.get(timeout=WAIT_S)
+            except queue.Empty:
+                continue
+            if isinstance(item, End):
+                return
+            if isinstance(item, Failed):
+                raise item.error
+            yield item
+
+
+def run(
+    source: Source, matter: Matter, painter: Painter, sink: Sink, stats: Stats, written: Callable[[Frame], None]
+) -> None:  # fmt: skip
+    """Move every frame of the source to the sink; returns at its end, raises the first error of any stage.
+
+    written is called in the caller's thread after each frame. KeyboardInterrupt stops all threads and goes on to the
+    caller, who closes the sink.
+    """
+    stop = threading.Event()
+    painted: Line[Frame] = Line("painted", DEPTH, stop, stats)
+    matted: Line[list[Matted]] = Line("matted", DEPTH, stop, stats)
+    stages: list[Callable[[], None]] = []
+    if source.live:
+        groups: Iterator[list[Frame]] = ([frame] for frame in _read(source, stats))
+    else:
+        read: Line[list[Frame]] = Line("read", DEPTH, stop, stats)
+        stages.append(lambda: _feed(_grouped(_read(source, stats), matter.settings.batch), read))
+        groups = iter(read)
+    stages.append(lambda: _feed(_matted(groups, matter, stats), matted))
+    stages.append(lambda: _feed(_painted(iter(matted), painter, stats), painted))
+    for stage in stages:
+        threading.Thread(target=stage, name="rimlight-stage", daemon=True).start()
+    try:
+        for frame in painted:
+            with stats.timed("write"):
+                sink.write(frame)
+            stats.count("out")
+            stats.sample("latency", time.perf_counter() - frame.captured_s)
+            written(frame)
+    finally:
+        stop.set()
+
+
+def _feed(items: Iterator[Item], line: Line[Item]) -> None:
+    """Move items to a line; an error becomes its last item. The edge of a thread."""
+    try:
+        for item in items:
+            if not line.put(item):
+                return
+    except BaseException as error:  # noqa: BLE001 - handed on to the loop, which raises it
+        line.put(Failed(error))
+        return
+    line.put(End())
+
+
+def _read(source: Source, stats: Stats) -> Iterator[Frame]:
+    frames = iter(source)
+    while True:
+        with stats.timed("read"):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        stats.count("in")
+        yield frame
+
+
+def _grouped(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
+    """Groups of consecutive frames of one size, most at a time."""
+    group: list[Frame] = []
+    for frame in frames:
+        if group and (len(group) == most or frame.size != group[0].size):
+            yield group
+            group = []
+        group.append(frame)
+    if group:
+        yield group
+
+
+def _matted(groups: Iterator[list[Frame]], matter: Matter, stats: Stats) -> Iterator[list[Matted]]:
+    for group in groups:
+        with stats.timed("matte"):
+            found = matter.matte(group)
+        yield found
+
+
+def _painted(groups: Iterator[list[Matted]], painter: Painter, stats: Stats) -> Iterator[Frame]:
+    for group in groups:
+        for matted in group:
+            with stats.timed("paint"):
+                frame = painter.paint(matted)
+            yield frame

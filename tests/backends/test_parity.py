@@ -1,0 +1,42 @@
+"""Every real backend gives the mattes of the torch reference over many recurrent frames and a cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rimlight.backends import installed, open_backend
+from rimlight.compose import low_alpha
+from rimlight.types import Coefficients, FloatArray, Size
+
+SIZE = Size(96, 160)
+FRAMES = 12
+
+
+def moving_scene() -> FloatArray:
+    """(T, 3, h, w): a bright disc before a gradient, moving; smooth, as pictures are."""
+    y, x = np.mgrid[0 : SIZE.height, 0 : SIZE.width].astype(np.float32)
+    frames = []
+    for t in range(FRAMES):
+        disc = np.exp(-((x - 60 - 3 * t) ** 2 + (y - 60) ** 2) / 600)
+        frames.append(np.stack([0.2 + 0.7 * disc, x / SIZE.width, 0.6 * disc + y / SIZE.height / 3]))
+    return np.clip(np.stack(frames), 0, 1).astype(np.float32)
+
+
+def run(name: str, batch: int, frames: FloatArray) -> list[Coefficients]:
+    backend = open_backend(name, SIZE, batch)
+    cuts = [t in (0, 7) for t in range(FRAMES)]
+    found, _ = backend.clip(frames, None, cuts)
+    return [Coefficients(c.scale.copy(), c.offset.copy()) for c in found]
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_onnx_agrees_with_torch_over_recurrent_frames(batch: int) -> None:
+    if not installed("torch"):
+        pytest.skip("the torch extra is not installed")
+    frames = moving_scene()
+    reference, found = run("torch", 1, frames), run("onnx", batch, frames)
+    for t in range(FRAMES):
+        difference = np.abs(low_alpha(found[t], frames[t]) - low_alpha(reference[t], frames[t])).max()
+        assert difference < 1e-3, f"frame {t}"
+        assert np.abs(found[t].offset - reference[t].offset).max() < 1e-3, f"frame {t}"
