@@ -22,7 +22,9 @@ STRIDE = 16  # internal sides are multiples of it: the mixed 1/16 maps need whol
 
 INPUTS = ("images", "keys", "values", "own")
 OUTPUTS = ("scale", "offset", "next_keys", "next_values")
-DIMENSIONS = ("streams", "frames", "height", "width", "cells_high", "cells_wide")
+HIDDEN = "hidden"  # one more output, of the decoder: for runtimes that compute the last layers themselves (kernels.tail)
+HIDDEN_CHANNELS = 16
+DIMENSIONS = ("streams", "frames", "height", "width", "cells_high", "cells_wide", "pictures")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,14 @@ class CallShape:
             "values": (self.streams, SLOTS, VALUE_CHANNELS, *cells),
             "scale": (*outer, COEFFICIENTS, *full),
             "offset": (*outer, COEFFICIENTS, *full),
+            HIDDEN: (self.streams * self.frames, HIDDEN_CHANNELS, *full),
         }
         return shapes[name.removeprefix("next_")]
 
     def dimensions(self) -> dict[str, int]:
         """Value of every named free dimension of the exported graph."""
-        values = (self.streams, self.frames, self.size.height, self.size.width, self.cells.height, self.cells.width)
+        outer, full, cells = (self.streams, self.frames), self.size, self.cells
+        values = (*outer, full.height, full.width, cells.height, cells.width, self.streams * self.frames)
         return dict(zip(DIMENSIONS, values, strict=True))
 
 

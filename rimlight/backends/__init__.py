@@ -12,11 +12,12 @@ from rimlight.types import Size
 
 # name: (module, class, package that must be there, extra that brings it)
 BACKENDS = {
+    "openvino": ("on_openvino", "OpenVinoBackend", "openvino", "openvino"),
     "onnx": ("on_onnx", "OnnxBackend", "onnxruntime", ""),
     "torch": ("on_torch", "TorchBackend", "torch", "torch"),
     "fake": ("fake", "FakeBackend", "numpy", ""),
 }
-FASTEST_FIRST = ("onnx",)
+FASTEST_FIRST = ("openvino", "onnx")
 
 
 def installed(name: str) -> bool:

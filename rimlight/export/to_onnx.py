@@ -11,14 +11,16 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rimlight.errors import MissingExtraError
+from rimlight.kernels.tail import TailWeights
 from rimlight.model.network import MattingNetwork
 from rimlight.model.weights import load_network
-from rimlight.signature import DIMENSIONS, INPUTS, OUTPUTS, CallShape
-from rimlight.types import Size
+from rimlight.signature import DIMENSIONS, HIDDEN, INPUTS, OUTPUTS, CallShape
+from rimlight.types import FloatArray, Size
 
 try:
     import onnx
@@ -37,16 +39,39 @@ class Exported(nn.Module):
 
     def forward(self, images: Tensor, keys: Tensor, values: Tensor, own: Tensor) -> tuple[Tensor, ...]:
         out = self.network(images, keys, values, own)
-        return out.scale, out.offset, out.keys, out.values
+        return out.scale, out.offset, out.keys, out.values, out.hidden
 
 
 def free_dimensions() -> dict[str, dict[int, str]]:
     """Names of the free dimensions of every input and output."""
-    streams, frames, height, width, cells_high, cells_wide = DIMENSIONS
+    streams, frames, height, width, cells_high, cells_wide, count = DIMENSIONS
     pictures = {0: streams, 1: frames, 3: height, 4: width}
     memories = {0: streams, 3: cells_high, 4: cells_wide}
     names = {name: memories if name.endswith(("keys", "values")) else pictures for name in INPUTS + OUTPUTS}
-    return names | {"own": {0: streams, 1: frames}}
+    return names | {"own": {0: streams, 1: frames}, HIDDEN: {0: count, 2: height, 3: width}}
+
+
+def export_tail(target: Path, weights: Path | None = None) -> None:
+    """Write the last layers, normalisation folded in, as the arrays of rimlight.kernels.tail.TailWeights."""
+    network = load_network(weights)
+    first, first_norm, _, second, second_norm, _, third = network.refiner.conv
+    arrays = [
+        *_plain(network.project), *_folded(first, first_norm), *_folded(second, second_norm), *_plain(third)
+    ]  # fmt: skip
+    np.savez(target, **dict(zip(TailWeights._fields, arrays, strict=True)))
+
+
+def _plain(conv: nn.Conv2d) -> tuple[FloatArray, FloatArray]:
+    assert conv.bias is not None
+    return conv.weight[:, :, 0, 0].detach().numpy(), conv.bias.detach().numpy()
+
+
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[FloatArray, FloatArray]:
+    """1x1 convolution and the normalisation after it as one (outputs, inputs) matrix and bias."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    bias = norm.bias - norm.running_mean * gain
+    return (conv.weight[:, :, 0, 0] * gain[:, None]).detach().numpy(), bias.detach().numpy()
 
 
 def export_onnx(target: Path, weights: Path | None = None) -> None:
@@ -60,7 +85,7 @@ def export_onnx(target: Path, weights: Path | None = None) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracing exporter's own deprecations; the result is checked below
         torch.onnx.export(
-            Exported(network).eval(), example, str(target), input_names=list(INPUTS), output_names=list(OUTPUTS),
+            Exported(network).eval(), example, str(target), input_names=list(INPUTS), output_names=[*OUTPUTS, HIDDEN],
             dynamic_axes=free_dimensions(), opset_version=OPSET, dynamo=False,
         )  # fmt: skip
     model = onnx.load(str(target))

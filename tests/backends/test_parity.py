@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from rimlight.backends import installed, open_backend
 from rimlight.compose import low_alpha
+from rimlight.errors import BackendError
 from rimlight.types import Coefficients, FloatArray, Size
 
 SIZE = Size(96, 160)
@@ -23,8 +26,8 @@ def moving_scene() -> FloatArray:
     return np.clip(np.stack(frames), 0, 1).astype(np.float32)
 
 
-def run(name: str, batch: int, frames: FloatArray) -> list[Coefficients]:
-    backend = open_backend(name, SIZE, batch)
+def run(name: str, batch: int, frames: FloatArray, **options: Any) -> list[Coefficients]:
+    backend = open_backend(name, SIZE, batch, **options)
     cuts = [t in (0, 7) for t in range(FRAMES)]
     found, _ = backend.clip(frames, None, cuts)
     return [Coefficients(c.scale.copy(), c.offset.copy()) for c in found]
@@ -40,3 +43,30 @@ def test_onnx_agrees_with_torch_over_recurrent_frames(batch: int) -> None:
         difference = np.abs(low_alpha(found[t], frames[t]) - low_alpha(reference[t], frames[t])).max()
         assert difference < 1e-3, f"frame {t}"
         assert np.abs(found[t].offset - reference[t].offset).max() < 1e-3, f"frame {t}"
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_openvino_in_float32_agrees_with_torch(batch: int) -> None:
+    if not installed("torch") or not installed("openvino"):
+        pytest.skip("the torch or openvino extra is not installed")
+    frames = moving_scene()
+    reference, found = run("torch", 1, frames), run("openvino", batch, frames, precision="f32")
+    for t in range(FRAMES):
+        difference = np.abs(low_alpha(found[t], frames[t]) - low_alpha(reference[t], frames[t])).max()
+        assert difference < 1e-3, f"frame {t}"
+
+
+def test_openvino_in_bfloat16_stays_near_float32_and_does_not_drift() -> None:
+    if not installed("openvino"):
+        pytest.skip("the openvino extra is not installed")
+    frames = moving_scene()
+    try:
+        found = run("openvino", 1, frames, precision="bf16")
+    except BackendError as error:
+        pytest.skip(str(error))
+    reference = run("openvino", 1, frames, precision="f32")
+    errors = [
+        np.abs(low_alpha(a, x) - low_alpha(b, x)).mean() for a, b, x in zip(found, reference, frames, strict=True)
+    ]
+    assert max(errors) < 0.02
+    assert np.mean(errors[-4:]) < 2 * np.mean(errors[:4]) + 1e-3
