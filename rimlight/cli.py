@@ -44,8 +44,8 @@ def cli() -> None:
 @click.option("--sink", required=True, help="out.mp4, out.mov, out.webm, frames/%05d.png, pipe:y4m, window, null …")
 @click.option("--backdrop", default="blur", show_default=True,
               help="blur[:0..1], transparent, a colour (#1e90ff, green), or a picture's or video's path.")
-@click.option("--alpha", "alpha_format", type=click.Choice(["auto", "side-by-side"]), default="auto", show_default=True,
-              help="How a transparent backdrop is written: by the file's format, or fill and matte side by side.")
+@click.option("--side-by-side", "alpha", flag_value="side-by-side", default=True,
+              help="Write a transparent backdrop as fill and matte side by side in an ordinary video.")
 @click.option("--feather", default=0.0, show_default=True, metavar="PX", help="Extra softness of the edge.")
 @click.option("--shift", default=0.0, show_default=True, help="Edge from -1 (tighter) to 1 (wider).")
 @click.option("--decontaminate/--no-decontaminate", default=True, show_default=True,

@@ -65,10 +65,9 @@ def run_from_options(options: dict[str, Any]) -> None:
     source = _open(options)
     stats = Stats()
     sound_from = options["source"] if options["sound"] and not source.live and Path(options["source"]).is_file() else None
-    alpha_format = None if options["alpha_format"] == "auto" else options["alpha_format"]
     with source, Progress(source.count, source.live, options["quiet"], stats) as progress:
         report = run_stream(
-            source, options["sink"], settings, alpha_format=alpha_format, sound_from=sound_from,
+            source, options["sink"], settings, alpha=options["alpha"], sound_from=sound_from,
             stats=stats, written=progress,
         )  # fmt: skip
     if not options["quiet"]:

@@ -21,11 +21,13 @@ from rimlight.realtime.session import Settings
 from rimlight.realtime.sinks import open_sink
 from rimlight.realtime.sinks.base import StreamInfo
 from rimlight.realtime.sources import open_source
+from rimlight.realtime.sources.file import FileSource
 from rimlight.types import Frame, Size, UInt8Array
 
 SIZE = Size(720, 960)
 RATE = Fraction(30)
 FRAMES = 90
+WARM_UP = 4
 SHEET_COLUMNS = (0.1, 0.4, 0.8)  # of the clip's length
 
 
@@ -54,6 +56,8 @@ def run_demo(folder: Path, settings: Settings, written: Callable[[Frame], None])
     _write_clip(files.clip)
     _write_picture(files.backdrop, sunset(SIZE))
     before = replace(settings, backdrop=str(files.backdrop))
+    with FileSource(files.clip, frames=range(WARM_UP)) as source:  # compiles what is not yet; not measured
+        run_stream(source, "null:i420", before)
     with open_source(str(files.clip)) as source:
         report = run_stream(source, str(files.demo), before, written=written)
     with open_source(str(files.clip)) as source:
@@ -67,9 +71,9 @@ def camera_path(portrait: UInt8Array, frames: int) -> Iterator[UInt8Array]:
     side = portrait.shape[0]
     for index in range(frames):
         phase = 2 * np.pi * index / frames
-        zoom = SIZE.width / side * (1.14 + 0.06 * np.sin(phase))
-        x = side * (0.5 + 0.025 * np.sin(2 * phase))
-        y = side * (0.36 + 0.012 * np.sin(phase + 1))
+        zoom = SIZE.width / side * (1.13 + 0.04 * np.sin(phase))
+        x = side * (0.48 + 0.025 * np.sin(2 * phase))
+        y = side * (0.338 + 0.006 * np.sin(phase + 1))
         warp = cv2.getRotationMatrix2D((x, y), 0.8 * np.sin(phase), zoom)
         warp[:, 2] += (SIZE.width / 2 - x, SIZE.height / 2 - y)
         picture = cv2.warpAffine(
