@@ -1,0 +1,58 @@
+"""Sinks of frames by name: a video file, pictures, a pipe, a window, nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rimlight.errors import SinkError
+from rimlight.realtime.sinks import file, null, pictures, pipe, window
+from rimlight.realtime.sinks.base import ReceiverGoneError, Sink, StreamInfo
+from rimlight.realtime.sinks.options import Alpha, Options
+
+__all__ = ["SINKS", "Alpha", "Opener", "Options", "ReceiverGoneError", "Sink", "StreamInfo", "open_sink"]
+
+Opener = Callable[[str, StreamInfo, Options], Sink]
+
+SINKS: dict[str, Opener] = {
+    "file": file.from_spec,
+    "null": null.from_spec,
+    "pictures": pictures.from_spec,
+    "pipe": pipe.from_spec,
+    "window": window.from_spec,
+}
+
+
+def open_sink(
+    spec: str,
+    info: StreamInfo,
+    *,
+    alpha: Alpha = False,
+    overwrite: bool = True,
+    preset: str | None = None,
+    crf: int | None = None,
+) -> Sink:
+    """Open a sink by its name for frames of info's size and rate.
+
+    spec: the path of a video (.mp4, .m4v, .mov, .mkv, .webm); a folder, out/%05d.png or one picture; "-" or
+    "pipe:y4m", "pipe:rgb24", "pipe:rgba", "pipe:i420"; "window"; "null". A path that looks like something else is
+    written "file:PATH" or "pictures:PATH". alpha, overwrite, preset, crf: see Options.
+    Raises SinkError where the output cannot be written or cannot hold what is asked, MissingExtraError for a window
+    without a windowing OpenCV.
+    """
+    kind, rest = _kind(spec)
+    return SINKS[kind](rest, info, Options(alpha, overwrite, preset, crf))
+
+
+def _kind(spec: str) -> tuple[str, str]:
+    """Name in the registry and what is left of the spec."""
+    if not spec.strip():
+        raise SinkError("expected a sink, got an empty name; give a file such as out.mp4, a folder, - or window")
+    head, _, rest = spec.partition(":")
+    if head in SINKS:
+        return head, rest
+    if spec == "-":
+        return "pipe", "y4m"
+    if spec.endswith(("/", "\\")) or Path(spec).is_dir() or Path(spec).suffix.lower() in pictures.SUFFIXES:
+        return "pictures", spec
+    return "file", spec

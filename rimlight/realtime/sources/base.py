@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 from rimlight.types import Frame, Size
 
@@ -39,3 +39,21 @@ class Source(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+Closing = TypeVar("Closing", bound="Closes")
+
+
+class Closes:
+    """The context manager of every source: leaving it closes, whatever happened."""
+
+    def close(self) -> None:
+        """Free the device or file; a second call does nothing."""
+
+    def __enter__(self: Closing) -> Closing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
