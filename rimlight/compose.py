@@ -17,14 +17,13 @@ from rimlight.kernels.parallel import over_rows, threads
 from rimlight.pixels import size_of
 from rimlight.types import I420, Coefficients, FloatArray, Matte, Pixels, Size, UInt8Array
 
-# What stands behind the person: (H, W, 3) uint8 at full size, (3, h, w) float32 0..1 for what is soft anyway
-# (a colour, a blur) and is stretched on the way, or None for transparent.
-Backing: TypeAlias = "UInt8Array | FloatArray | None"
+# What stands behind the person: a sharp picture at full size, (H, W, 3) uint8 or I420; (3, h, w) float32 0..1 for what is
+# soft anyway (a colour, a blur) and is stretched on the way; or None for transparent.
+Backing: TypeAlias = "Pixels | FloatArray | None"
 
-NO_PLANE = np.empty((0, 0), np.uint8)
-NO_PLANES = (NO_PLANE, NO_PLANE, NO_PLANE)
 NO_ALPHA = np.empty((0, 0), np.float32)
 NO_SOFT = np.empty((0, 0, 0), np.float32)
+NO_PICTURE = color.source_of(color.NO_RGB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +95,7 @@ class Compositor:
         self.full_size, self.small = full_size, small
         self._columns = tuple(full.samples(small.width, full_size.width))
         self._rows = tuple(full.samples(small.height, full_size.height))
-        self._scratch = np.zeros((threads(), full.SCRATCH_ROWS, full_size.width), np.float32)
-        self._out_matrix = color.from_rgb_matrix()
+        self._scratch = full.scratch_for(threads(), small.height, full_size.height, full_size.width)
 
     def compose(
         self, pixels: Pixels, coefficients: Coefficients, backing: Backing, out: Pixels,
@@ -110,14 +108,10 @@ class Compositor:
         """
         self._check(pixels, coefficients, out)
         kind, sharp, soft = self._backing(backing)
-        planes_in = (pixels.y, pixels.u, pixels.v) if isinstance(pixels, I420) else NO_PLANES
-        in_matrix = color.to_rgb_matrix(pixels.bt709, pixels.full_range) if isinstance(pixels, I420) else np.zeros(6, np.float32)
-        planes_out = (out.y, out.u, out.v) if isinstance(out, I420) else NO_PLANES
         over_rows(
-            full.composite, self.full_size.height, self._scratch,
-            full.nothing() if isinstance(pixels, I420) else pixels, planes_in, in_matrix,
-            coefficients.scale, coefficients.offset, soft, self._columns, self._rows, sharp, kind, decontaminate,
-            full.nothing() if isinstance(out, I420) else out, planes_out, self._out_matrix, alpha,
+            full.composite, self.full_size.height, self._scratch, color.source_of(pixels), coefficients.scale,
+            coefficients.offset, soft, self._columns, self._rows, sharp, kind, decontaminate,
+            color.target_of(out), alpha,
         )  # fmt: skip
 
     def matte(self, pixels: Pixels, coefficients: Coefficients, *, decontaminate: bool = True) -> Matte:
@@ -127,19 +121,21 @@ class Compositor:
         self.compose(pixels, coefficients, None, foreground, decontaminate=decontaminate, alpha=alpha)
         return Matte(alpha, foreground)
 
-    def _backing(self, backing: Backing) -> tuple[int, UInt8Array, FloatArray]:
+    def _backing(self, backing: Backing) -> tuple[int, color.Picture, FloatArray]:
         if backing is None:
-            return full.BACKDROP_NONE, full.nothing(), NO_SOFT
-        if backing.dtype == np.uint8:
-            if backing.shape != (self.full_size.height, self.full_size.width, 3):
-                raise FrameError(f"expected a backdrop of {self.full_size}, got {backing.shape}")
-            return full.BACKDROP_SHARP, np.asarray(backing, np.uint8), NO_SOFT
+            return full.BACKDROP_NONE, NO_PICTURE, NO_SOFT
+        if isinstance(backing, I420) or backing.dtype == np.uint8:
+            sharp: Pixels = backing  # type: ignore[assignment]
+            if size_of(sharp) != self.full_size:
+                raise FrameError(f"expected a backdrop of {self.full_size}, got {size_of(sharp)}")
+            return full.BACKDROP_SHARP, color.source_of(sharp), NO_SOFT
         if backing.shape != (3, self.small.height, self.small.width):
             raise FrameError(f"expected a soft backdrop of (3, h, w) at {self.small}, got {backing.shape}")
-        return full.BACKDROP_SOFT, full.nothing(), np.asarray(backing, np.float32)
+        return full.BACKDROP_SOFT, NO_PICTURE, np.asarray(backing, np.float32)
 
     def _check(self, pixels: Pixels, coefficients: Coefficients, out: Pixels) -> None:
         if size_of(pixels) != self.full_size or size_of(out) != self.full_size:
             raise FrameError(f"expected frames of {self.full_size}, got {size_of(pixels)} in and {size_of(out)} out")
         if coefficients.size != self.small:
             raise FrameError(f"expected coefficients of {self.small}, got {coefficients.size}")
+

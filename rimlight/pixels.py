@@ -28,9 +28,8 @@ def to_rgb(pixels: Pixels) -> UInt8Array:
         return pixels if pixels.shape[2] == 3 else np.ascontiguousarray(pixels[:, :, :3])
     height, width = pixels.y.shape
     out = np.empty((height, width, 3), np.uint8)
-    scratch = np.empty((threads(), 3, width), np.float32)
-    matrix = color.to_rgb_matrix(pixels.bt709, pixels.full_range)
-    over_rows(convert.planes_to_rgb, height, scratch, pixels.y, pixels.u, pixels.v, matrix, out)
+    scratch = convert.scratch_for(threads(), width)
+    over_rows(convert.planes_to_rgb, height, scratch, color.source_of(pixels), out)
     return out
 
 
@@ -49,8 +48,8 @@ def to_i420(pixels: Pixels) -> I420:
         pixels = to_rgb(pixels)
     height, width = pixels.shape[:2]
     out = empty_i420(Size(height, width))
-    scratch = np.empty((threads(), 2, 3, width), np.float32)
-    over_rows(convert.rgb_to_planes, height, scratch, pixels[:, :, :3], color.from_rgb_matrix(), out.y, out.u, out.v)
+    scratch = convert.scratch_for(threads(), width)
+    over_rows(convert.rgb_to_planes, height, scratch, color.source_of(to_rgb(pixels)).rgb, color.target_of(out))
     return out
 
 
@@ -78,27 +77,20 @@ class Shrinker:
             raise FrameError(f"expected a frame of {self.full}, got {size_of(pixels)}; a new size is a cut")
         out = self._out if out is None else out
         if isinstance(pixels, I420):
-            self._plane(pixels.y, self._luma)
-            self._plane(pixels.u, self._chroma[0:1])
-            self._plane(pixels.v, self._chroma[1:2])
-            matrix = color.to_rgb_matrix(pixels.bt709, pixels.full_range)
-            over_rows(mix_planes, self.small.height, self._luma[0], self._chroma, matrix, out)
+            planes, half = color.source_of(pixels), Size(*pixels.u.shape)
+            self._run(planes.y, planes.stride, 1, self.full, np.float32(1), self._luma)
+            self._run(planes.u, planes.chroma_stride, 1, half, np.float32(1), self._chroma[0:1])
+            self._run(planes.v, planes.chroma_stride, 1, half, np.float32(1), self._chroma[1:2])
+            over_rows(mix_planes, self.small.height, self._luma[0], self._chroma, planes.matrix, out)
         else:
-            self._interleaved(pixels[:, :, :3], out)
+            flat = color.source_of(to_rgb(pixels)).rgb.reshape(-1)
+            self._run(flat, 3 * self.full.width, 3, self.full, np.float32(1 / 255), out)
         return out
 
-    def _interleaved(self, image: UInt8Array, out: FloatArray) -> None:
-        flat = np.ascontiguousarray(image).reshape(self.full.height, -1)
-        self._run(flat, 3, self.full, np.float32(1 / 255), out)
-
-    def _plane(self, plane: UInt8Array, out: FloatArray) -> None:
-        self._run(plane, 1, Size(*plane.shape), np.float32(1), out)
-
-    def _run(self, flat: UInt8Array, step: int, full: Size, gain: np.float32, out: FloatArray) -> None:
+    def _run(self, flat: UInt8Array, stride: int, step: int, full: Size, gain: np.float32, out: FloatArray) -> None:
         rows, columns = _taps(full.height, self.small.height), _taps(full.width, self.small.width)
-        scratch = self._scratch[:, : full.width * step]
         over_rows(
-            shrink, self.small.height, scratch, flat, step, tuple(rows), tuple(columns), gain, np.float32(0), out
+            shrink, self.small.height, self._scratch, flat, stride, full.width, step, tuple(rows), tuple(columns), gain, out
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 from rimlight.compose import Backing, Compositor, EdgeOptions, adjust_edges, blurred, low_alpha
 from rimlight.errors import FrameError
 from rimlight.pixels import Shrinker, empty_i420, to_i420, to_rgb
-from rimlight.types import Coefficients, FloatArray, Size, UInt8Array
+from rimlight.types import I420, Coefficients, FloatArray, Size, UInt8Array
 
 from .test_pixels import picture
 
@@ -82,8 +82,8 @@ def test_alpha_one_is_the_frame_and_alpha_zero_the_backdrop() -> None:
 
 
 def test_planes_in_and_out_agree_with_rgb() -> None:
-    image, coefficients = picture(FULL.height, FULL.width), random_coefficients()
-    backing = picture(FULL.height, FULL.width, 3)
+    image = picture(FULL.height, FULL.width) // 3 + 80  # muted: the mean of planes is not clamped channel by channel
+    coefficients, backing = random_coefficients(), picture(FULL.height, FULL.width, 3)
     planes, out_planes = to_i420(image), empty_i420(FULL)
     compositor = Compositor(FULL, SMALL)
     compositor.compose(planes, coefficients, backing, out_planes)
@@ -92,6 +92,35 @@ def test_planes_in_and_out_agree_with_rgb() -> None:
     reference = to_i420(out)
     assert np.abs(out_planes.y.astype(int) - reference.y).max() <= 2
     assert np.abs(out_planes.u.astype(int) - reference.u).max() <= 2
+
+
+def test_lines_wider_than_the_picture_make_no_difference() -> None:
+    planes, coefficients = to_i420(picture(FULL.height, FULL.width)), random_coefficients()
+    padded = []
+    for plane in (planes.y, planes.u, planes.v):
+        wide = np.full((plane.shape[0], plane.shape[1] + 13), 99, np.uint8)
+        wide[:, : plane.shape[1]] = plane
+        wide.flags.writeable = False  # as a decoder's memory
+        padded.append(wide[:, : plane.shape[1]])
+    strided = I420(*padded)
+    compositor, shrink = Compositor(FULL, SMALL), Shrinker(FULL, SMALL)
+    first, second = np.zeros((2, FULL.height, FULL.width, 3), np.uint8)
+    compositor.compose(planes, coefficients, None, first)
+    compositor.compose(strided, coefficients, None, second)
+    assert np.array_equal(first, second)
+    assert np.array_equal(to_rgb(planes), to_rgb(strided))
+    assert np.array_equal(shrink(planes).copy(), shrink(strided))
+
+
+def test_a_sharp_backdrop_may_be_planes() -> None:
+    image, coefficients = picture(FULL.height, FULL.width), random_coefficients()
+    backing = to_i420(picture(FULL.height, FULL.width, 5))
+    compositor = Compositor(FULL, SMALL)
+    from_planes, from_rgb = empty_i420(FULL), empty_i420(FULL)
+    compositor.compose(image, coefficients, backing, from_planes)
+    compositor.compose(image, coefficients, to_rgb(backing), from_rgb)
+    assert np.abs(from_planes.y.astype(int) - from_rgb.y).max() <= 2
+    assert np.abs(from_planes.u.astype(int) - from_rgb.u).mean() < 2
 
 
 def test_rgba_holds_straight_alpha() -> None:

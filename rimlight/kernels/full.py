@@ -1,9 +1,10 @@
 """The full-resolution pass: coefficients to matte, foreground and composite in one read and one write of the frame.
 
-For every pixel: alpha and foreground = clamp(scale * x + offset) (guided filter), then foreground over backdrop. Work goes
-row by row in scratch rows that stay in cache; runs of RUN columns that are wholly backdrop skip the foreground.
+For every pixel: alpha and foreground = clamp(scale * x + offset) (guided filter), then foreground over backdrop. Work goes by
+pairs of rows and runs of RUN columns, which stay in the first-level cache. A run starts with alpha, which needs only the mean
+of RGB; where the pair is wholly backdrop, the backdrop is copied and nothing else is computed.
 
-Letters: H, W full size; h, w internal size; hb, wb size of a soft backdrop.
+Letters: H, W full size; h, w internal size; the coefficients' rows are stretched to W columns once, when first needed.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rimlight.kernels.color import load_planes, load_rgb, store_chroma, store_luma
+from rimlight.kernels.color import chroma_run, greys_of, planes_run, rgb_run, store_chroma, store_luma, store_rgb
 from rimlight.kernels.parallel import compiled
-from rimlight.types import FloatArray, UInt8Array
+from rimlight.types import FloatArray
 
-RUN = 128
-SCRATCH_ROWS = 2 * 11 + 2 * 3 + 2 * 3 + 3 + 1
-
-SOURCE_RGB, SOURCE_PLANES = 0, 1
+RUN = 480
+CHANNELS = 11  # scale, offset (4 each), soft backdrop (3)
+ROWS_OF_RUN = 24  # see the slices in `composite`
+PAD = 16  # a row of a run is not a power of two apart from the next, which would crowd a few sets of the cache
 BACKDROP_NONE, BACKDROP_SHARP, BACKDROP_SOFT = 0, 1, 2
+FOREGROUND, SOFT = np.uint8(1), np.uint8(2)  # bits of Scratch.ready
 
 
 class Samples(NamedTuple):
@@ -31,6 +33,15 @@ class Samples(NamedTuple):
     weight: FloatArray  # (W,) of the second
 
 
+class Scratch(NamedTuple):
+    """Working memory of every strip: stretched rows, which row a place holds, which runs of it are there, and one run."""
+
+    rows: FloatArray  # (strips, places, CHANNELS, W)
+    held: np.ndarray  # (strips, places) int32
+    ready: np.ndarray  # (strips, places, runs) uint8: which other channels are there
+    run: FloatArray  # (strips, ROWS_OF_RUN, RUN)
+
+
 def samples(inputs: int, outputs: int) -> Samples:
     """Bilinear sampling positions from inputs to outputs, as torch's interpolate(align_corners=False)."""
     centre = np.clip((np.arange(outputs) + 0.5) * inputs / outputs - 0.5, 0, inputs - 1)
@@ -39,15 +50,18 @@ def samples(inputs: int, outputs: int) -> Samples:
     return Samples(first, second, (centre - first).astype(np.float32))
 
 
-@compiled
-def widen(low, row, columns, out, base):  # type: ignore[no-untyped-def]
-    """Stretch row `row` of every channel of low (C, h, w) to W columns: out[base + c]."""
-    first, second, weight = columns
-    for c in range(low.shape[0]):
-        source, target = low[c, row], out[base + c]
-        for x in range(first.shape[0]):
-            a = source[first[x]]
-            target[x] = a + weight[x] * (source[second[x]] - a)
+def scratch_for(strips: int, inner_height: int, height: int, width: int) -> Scratch:
+    """Scratch for a pass from inner_height coefficient rows to (height, width) pixels.
+
+    A pair of rows needs at most four neighbouring coefficient rows, unless the frame is far smaller than they are.
+    """
+    places = 4 if 2 * height >= inner_height else inner_height
+    return Scratch(
+        np.zeros((strips, places, CHANNELS, width + PAD), np.float32),
+        np.zeros((strips, places), np.int32),
+        np.zeros((strips, places, -(-width // RUN)), np.uint8),
+        np.zeros((strips, ROWS_OF_RUN, RUN + PAD), np.float32),
+    )
 
 
 @compiled
@@ -57,142 +71,212 @@ def unit(value):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def alpha_row(red, green, blue, above, below, t, alpha):  # type: ignore[no-untyped-def]
-    """alpha = clamp(scale * mean(RGB) + offset); above and below hold the stretched coefficients around this row."""
-    s0, s1, o0, o1 = above[3], below[3], above[7], below[7]
-    third = np.float32(1 / 3)
-    for x in range(alpha.shape[0]):
-        mean = (red[x] + green[x] + blue[x]) * third
-        alpha[x] = unit((s0[x] + t * (s1[x] - s0[x])) * mean + o0[x] + t * (o1[x] - o0[x]))
+def stretch(low, c, row, columns, start, n, rows, place, to):  # type: ignore[no-untyped-def]
+    """A run of one coefficient row low[c, row] to columns of the full picture, into rows[place, to]."""
+    first, second, weight = columns
+    start = np.uint64(start)
+    for i in range(n):
+        x = start + np.uint64(i)
+        a = low[c, row, first[x]]
+        rows[place, to, x] = a + weight[x] * (low[c, row, second[x]] - a)
 
 
 @compiled
-def foreground_run(s0, s1, o0, o1, t, alpha, own, out):  # type: ignore[no-untyped-def]
-    """One channel of decontaminated foreground; from alpha 7/8 to 1 it fades into the frame's own colour.
-
-    Where alpha is 1 the two are the same by definition (I = alpha*F + (1-alpha)*B), so what the network adds there is error.
-    """
-    for x in range(out.shape[0]):
-        value = unit((s0[x] + t * (s1[x] - s0[x])) * own[x] + o0[x] + t * (o1[x] - o0[x]))
-        weight = max(alpha[x] * np.float32(8) - np.float32(7), np.float32(0))
-        out[x] = value + weight * (own[x] - value)
-
-
-@compiled
-def backdrop_row(kind, y, sharp, above, below, t, out):  # type: ignore[no-untyped-def]
-    """The backdrop of row y as floats 0..1: a picture of full size, or a soft one stretched like the coefficients."""
-    if kind == BACKDROP_SHARP:
-        load_rgb(sharp[y], out[0], out[1], out[2], out.shape[1])
-    elif kind == BACKDROP_SOFT:
-        for c in range(3):
-            a, b, target = above[8 + c], below[8 + c], out[c]
-            for x in range(out.shape[1]):
-                target[x] = a[x] + t * (b[x] - a[x])
+def hold(row, scale, offset, columns, scratch, strip):  # type: ignore[no-untyped-def]
+    """Make sure that the alpha channels of a coefficient row are stretched; returns its place."""
+    place = row % scratch.held.shape[1]
+    if scratch.held[strip, place] != row:
+        scratch.held[strip, place] = row
+        for index in range(scratch.ready.shape[2]):
+            scratch.ready[strip, place, index] = 0
+        rows = scratch.rows[strip]
+        stretch(scale, 3, row, columns, 0, columns[0].shape[0], rows, place, 3)
+        stretch(offset, 3, row, columns, 0, columns[0].shape[0], rows, place, 7)
+    return place
 
 
 @compiled
-def mix_run(alpha, behind, out):  # type: ignore[no-untyped-def]
-    """Foreground in out over behind, into out."""
-    for x in range(out.shape[0]):
-        out[x] = behind[x] + alpha[x] * (out[x] - behind[x])
+def hold_run(place, index, x0, n, wanted, first, end, low, to, columns, rows, scratch, strip):  # type: ignore[no-untyped-def]
+    """Make sure that channels first to end of low are stretched in one run of a place; wanted is their bit in ready."""
+    row = scratch.held[strip, place]
+    for c in range(first, end):
+        stretch(low, c, row, columns, x0, n, rows, place, to + c)
+    scratch.ready[strip, place, index] |= wanted
 
 
 @compiled
-def greatest(values):  # type: ignore[no-untyped-def]
-    """Largest of a run; 0 for an empty one."""
-    most = np.float32(0)
-    for x in range(values.shape[0]):
-        most = max(most, values[x])
-    return most
+def hold_foreground(place, index, x0, n, scale, offset, columns, rows, scratch, strip):  # type: ignore[no-untyped-def]
+    """Make sure that the foreground's channels of a place are stretched in one run."""
+    if not scratch.ready[strip, place, index] & FOREGROUND:
+        hold_run(place, index, x0, n, FOREGROUND, 0, 3, scale, 0, columns, rows, scratch, strip)
+        hold_run(place, index, x0, n, FOREGROUND, 0, 3, offset, 4, columns, rows, scratch, strip)
 
 
 @compiled
-def blend_row(kind, decontaminate, source, above, below, t, alpha, backdrop, out):  # type: ignore[no-untyped-def]
-    """Foreground over backdrop for one row, run by run; with no backdrop, the foreground itself."""
-    width = alpha.shape[0]
+def hold_soft(place, index, x0, n, soft, columns, rows, scratch, strip):  # type: ignore[no-untyped-def]
+    """Make sure that the soft backdrop's channels of a place are stretched in one run, where there is one."""
+    if soft.shape[0] and not scratch.ready[strip, place, index] & SOFT:
+        hold_run(place, index, x0, n, SOFT, 0, 3, soft, 8, columns, rows, scratch, strip)
+
+
+@compiled
+def filtered(rows, a, b, c, t, start, n, x, xc, out, to):  # type: ignore[no-untyped-def]
+    """out[to] = clamp(scale * x[xc] + offset) of channel c between the coefficient rows in places a and b."""
+    start = np.uint64(start)
+    for i in range(n):
+        j = start + np.uint64(i)
+        scale = rows[a, c, j] + t * (rows[b, c, j] - rows[a, c, j])
+        offset = rows[a, 4 + c, j] + t * (rows[b, 4 + c, j] - rows[a, 4 + c, j])
+        out[to, i] = unit(scale * x[xc, i] + offset)
+
+
+@compiled
+def visible(alphas, p, n):  # type: ignore[no-untyped-def]
+    """How many values round to more than 0 in 8 bits; a count, since the largest of floats is not vectorised."""
     floor = np.float32(0.5 / 255)
-    for x0 in range(0, width, RUN):
-        x1 = min(x0 + RUN, width)
-        matte = alpha[x0:x1]
-        if kind != BACKDROP_NONE and greatest(matte) < floor:
-            for c in range(3):
-                out[c, x0:x1] = backdrop[c, x0:x1]
-            continue
-        for c in range(3):
-            target = out[c, x0:x1]
-            if decontaminate:
-                foreground_run(
-                    above[c, x0:x1], below[c, x0:x1], above[4 + c, x0:x1], below[4 + c, x0:x1],
-                    t, matte, source[c, x0:x1], target,
-                )  # fmt: skip
-            else:
-                target[:] = source[c, x0:x1]
-            if kind != BACKDROP_NONE:
-                mix_run(matte, backdrop[c, x0:x1], target)
+    count = 0
+    for i in range(n):
+        count += alphas[p, i] >= floor
+    return count
 
 
 @compiled
-def store_rgb(rows, alpha, out, width):  # type: ignore[no-untyped-def]
-    """Three float rows to (W, 3) uint8, or (W, 4) with alpha."""
-    full, half = np.float32(255), np.float32(0.5)
-    for x in range(width):
-        out[x, 0] = np.uint8(np.int32(rows[0, x] * full + half))
-        out[x, 1] = np.uint8(np.int32(rows[1, x] * full + half))
-        out[x, 2] = np.uint8(np.int32(rows[2, x] * full + half))
-    if out.shape[1] == 4:
-        for x in range(width):
-            out[x, 3] = np.uint8(np.int32(alpha[x] * full + half))
+def foreground(rows, a, b, c, t, start, n, own, alphas, p, out, to):  # type: ignore[no-untyped-def]
+    """One channel of decontaminated foreground into out[to].
+
+    From alpha 7/8 to 1 it fades into the frame's own colour: where alpha is 1 the two are the same by definition
+    (I = alpha*F + (1-alpha)*B), so what the network adds there is error.
+    """
+    start = np.uint64(start)
+    for i in range(n):
+        j = start + np.uint64(i)
+        scale = rows[a, c, j] + t * (rows[b, c, j] - rows[a, c, j])
+        offset = rows[a, 4 + c, j] + t * (rows[b, 4 + c, j] - rows[a, 4 + c, j])
+        value = unit(scale * own[c, i] + offset)
+        weight = max(alphas[p, i] * np.float32(8) - np.float32(7), np.float32(0))
+        out[to, i] = value + weight * (own[c, i] - value)
+
+
+@compiled
+def over(alphas, p, behind, c, out, to, n):  # type: ignore[no-untyped-def]
+    """Foreground in out[to] over behind[c], into out[to]."""
+    for i in range(n):
+        out[to, i] = behind[c, i] + alphas[p, i] * (out[to, i] - behind[c, i])
+
+
+@compiled
+def backdrop_run(y, x0, n, a, b, t, rows, sharp, soft, room, out, to):  # type: ignore[no-untyped-def]
+    """The backdrop of one line's run as float rows out[to..to+2]; room: four rows for the chroma of planes."""
+    if soft.shape[0]:
+        start = np.uint64(x0)
+        for c in range(8, CHANNELS):
+            for i in range(n):
+                j = start + np.uint64(i)
+                out[to + c - 8, i] = rows[a, c, j] + t * (rows[b, c, j] - rows[a, c, j])
+    elif sharp.rgb.shape[0]:
+        rgb_run(sharp.rgb, y, x0, out, to, n)
+    else:
+        chroma_run(sharp, y, x0, room, n)
+        planes_run(sharp, y, x0, room, out, to, n)
+
+
+@compiled
+def copy_backdrop(y0, y1, x0, x1, sharp, out):  # type: ignore[no-untyped-def]
+    """A sharp backdrop in the output's own form, copied for a pair of lines; false if it is of another form."""
+    if out.rgb.shape[0]:
+        if not sharp.rgb.shape[0] or out.rgb.shape[2] != 3:
+            return False
+        for y in range(y0, y1 + 1):
+            out.rgb[y, x0:x1] = sharp.rgb[y, x0:x1]
+        return True
+    if not sharp.y.shape[0]:
+        return False
+    n, half = x1 - x0, ((x1 + 1) >> 1) - (x0 >> 1)
+    for y in range(y0, y1 + 1):
+        here, there = y * sharp.stride + x0, y * out.stride + x0
+        out.y[there : there + n] = sharp.y[here : here + n]
+    here, there = (y0 >> 1) * sharp.chroma_stride + (x0 >> 1), (y0 >> 1) * out.chroma_stride + (x0 >> 1)
+    out.u[there : there + half] = sharp.u[here : here + half]
+    out.v[there : there + half] = sharp.v[here : here + half]
+    return True
+
+
+@compiled
+def store_pair(y0, y1, x0, n, alphas, results, out):  # type: ignore[no-untyped-def]
+    """Float rows of a pair (results[3 * parity + c]) to the output in its own form."""
+    for y in range(y0, y1 + 1):
+        p = y - y0
+        if out.rgb.shape[0]:
+            store_rgb(results, 3 * p, alphas, p, out.rgb, y, x0, n)
+        else:
+            store_luma(results, 3 * p, out, y, x0, n)
+    if not out.rgb.shape[0]:
+        store_chroma(results, 0, 3 * (y1 - y0), out, y0, x0, n)
+
+
+@compiled
+def paint_pair(  # type: ignore[no-untyped-def]
+    y0, y1, x0, n, index, seen, rows, scratch, strip, source, scale, offset, soft, columns, lines, sharp, kind,
+    decontaminate, own, chroma, alphas, backdrop, room, results,
+):  # fmt: skip
+    """Foreground over backdrop for one run of a pair of lines, into results."""
+    for y in range(y0, y1 + 1):
+        p, t = y - y0, lines[2][y]
+        a, b = lines[0][y] % rows.shape[0], lines[1][y] % rows.shape[0]
+        hold_soft(a, index, x0, n, soft, columns, rows, scratch, strip)
+        hold_soft(b, index, x0, n, soft, columns, rows, scratch, strip)
+        if kind != BACKDROP_NONE and not seen:
+            backdrop_run(y, x0, n, a, b, t, rows, sharp, soft, room, results, 3 * p)
+            continue
+        if decontaminate:
+            hold_foreground(a, index, x0, n, scale, offset, columns, rows, scratch, strip)
+            hold_foreground(b, index, x0, n, scale, offset, columns, rows, scratch, strip)
+        if source.rgb.shape[0]:
+            rgb_run(source.rgb, y, x0, own, 0, n)
+        else:
+            planes_run(source, y, x0, chroma, own, 0, n)
+        for c in range(3):
+            if decontaminate:
+                foreground(rows, a, b, c, t, x0, n, own, alphas, p, results, 3 * p + c)
+            else:
+                for i in range(n):
+                    results[3 * p + c, i] = own[c, i]
+        if kind != BACKDROP_NONE:
+            backdrop_run(y, x0, n, a, b, t, rows, sharp, soft, room, backdrop, 0)
+            for c in range(3):
+                over(alphas, p, backdrop, c, results, 3 * p + c, n)
 
 
 @compiled
 def composite(  # type: ignore[no-untyped-def]
-    strip, first, last, scratch, rgb, planes, matrix, scale, offset, soft, columns, rows, sharp, kind, decontaminate,
-    out_rgb, out_planes, out_matrix, out_alpha,
-):  # fmt: skip
-    """Rows first to last of the pass; empty arrays stand for what is not wanted (see rimlight.compose.Compositor)."""
-    room = scratch[strip]
-    width = room.shape[1]
-    above, below = room[0:11], room[11:22]
-    results = room[22:28].reshape((2, 3, width))
-    source, backdrop, alpha = room[28:31], room[31:34], room[34]
-    held0, held1 = -1, -1
-    for y in range(first, last):
-        r0, r1, t = rows[0][y], rows[1][y], rows[2][y]
-        if held1 == r0 and held0 != r0:
-            above, below = below, above
-            held0, held1 = held1, held0
-        if held0 != r0:
-            widen(scale, r0, columns, above, 0)
-            widen(offset, r0, columns, above, 4)
-            if kind == BACKDROP_SOFT:
-                widen(soft, r0, columns, above, 8)
-            held0 = r0
-        if held1 != r1:
-            widen(scale, r1, columns, below, 0)
-            widen(offset, r1, columns, below, 4)
-            if kind == BACKDROP_SOFT:
-                widen(soft, r1, columns, below, 8)
-            held1 = r1
-        if rgb.shape[0]:
-            load_rgb(rgb[y], source[0], source[1], source[2], width)
-        else:
-            load_planes(planes[0][y], planes[1][y >> 1], planes[2][y >> 1], matrix, source[0], source[1], source[2], width)
-        alpha_row(source[0], source[1], source[2], above, below, t, alpha)
-        result = results[y & 1]
-        backdrop_row(kind, y, sharp, above, below, t, backdrop)
-        blend_row(kind, decontaminate, source, above, below, t, alpha, backdrop, result)
-        if out_alpha.shape[0]:
-            out_alpha[y, :] = alpha
-        if out_rgb.shape[0]:
-            store_rgb(result, alpha, out_rgb[y], width)
-        else:
-            store_luma(result[0], result[1], result[2], out_matrix, out_planes[0][y], width)
-            if y & 1 or y == rows[0].shape[0] - 1:
-                if not y & 1:
-                    results[1, :, :] = results[0]
-                store_chroma(results, out_matrix, out_planes[1][y >> 1], out_planes[2][y >> 1], width)
-
-
-def nothing() -> UInt8Array:
-    """An empty picture: not wanted."""
-    return np.empty((0, 0, 3), np.uint8)
+    strip, first, last, scratch, source, scale, offset, soft, columns, lines, sharp, kind, decontaminate, out, out_alpha
+):
+    """Lines first to last of the pass, first even; empty arrays stand for what is not wanted (see compose.Compositor)."""
+    scratch.held[strip, :] = -1
+    rows, run = scratch.rows[strip], scratch.run[strip]
+    own, chroma, greys, alphas = run[0:3], run[3:7], run[7:9], run[9:11]
+    results, backdrop, room = run[11:17], run[17:20], run[20:24]
+    width = columns[0].shape[0]
+    for y0 in range(first, last, 2):
+        y1 = min(y0 + 1, last - 1)
+        for y in range(y0, y1 + 1):
+            hold(lines[0][y], scale, offset, columns, scratch, strip)
+            hold(lines[1][y], scale, offset, columns, scratch, strip)
+        for index in range(scratch.ready.shape[2]):
+            x0, x1 = index * RUN, min((index + 1) * RUN, width)
+            n = x1 - x0
+            greys_of(source, y0, y1, x0, n, chroma, greys)
+            seen = 0
+            for y in range(y0, y1 + 1):
+                p, a, b = y - y0, lines[0][y] % rows.shape[0], lines[1][y] % rows.shape[0]
+                filtered(rows, a, b, 3, lines[2][y], x0, n, greys, p, alphas, p)
+                seen += visible(alphas, p, n)
+                if out_alpha.shape[0]:
+                    out_alpha[y, x0:x1] = alphas[p, :n]
+            if not seen and kind == BACKDROP_SHARP and copy_backdrop(y0, y1, x0, x1, sharp, out):
+                continue
+            paint_pair(
+                y0, y1, x0, n, index, seen, rows, scratch, strip, source, scale, offset, soft, columns, lines, sharp,
+                kind, decontaminate, own, chroma, alphas, backdrop, room, results,
+            )  # fmt: skip
+            store_pair(y0, y1, x0, n, alphas, results, out)

@@ -6,21 +6,50 @@ and the live loop calls kernels from several.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numba
 
-# Without "nnan" and "ninf": a NaN from the network must stay one until it is found.
-compiled: Any = numba.njit(
-    nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy"
-)  # fmt: skip
+Kernel = Callable[..., Any]
+
 
 MOST_THREADS = 8
 SMALL_ROWS = 64  # below this a second thread costs more than it saves
+
+
+@lru_cache(maxsize=1)
+def _cache_folder() -> str:
+    """Where compiled kernels are kept, a folder for every state of their sources.
+
+    numba looks at the file of a kernel only, not at the files of what it calls, so its own folder would serve old code.
+    """
+    digest = hashlib.sha256(numba.__version__.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    windows = os.environ.get("LOCALAPPDATA") if os.name == "nt" else None
+    base = windows or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return str(Path(base) / "rimlight" / f"kernels-{digest.hexdigest()[:12]}")
+
+
+def compiled(function: Kernel) -> Kernel:
+    """Compile a kernel at its first call, free of the interpreter lock, and keep it on disk.
+
+    Without "nnan" and "ninf": a NaN from the network must stay one until it is found.
+    """
+    flags = {"contract", "reassoc", "nsz", "arcp"}
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = _cache_folder()  # read once, when a function is decorated
+    try:
+        kernel: Kernel = numba.njit(nogil=True, cache=True, fastmath=flags, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return kernel
 
 
 def threads() -> int:

@@ -41,26 +41,28 @@ def taps(inputs: int, outputs: int) -> Taps:
 
 
 @compiled
-def shrink(strip, first, last, scratch, picture, step, rows, columns, gain, offset, out):  # type: ignore[no-untyped-def]
-    """Output rows first to last of every channel: out[c] = mean * gain + offset.
+def shrink(strip, first, last, scratch, picture, stride, width, step, rows, columns, gain, out):  # type: ignore[no-untyped-def]
+    """Output rows first to last of every channel: out[c] = mean * gain.
 
-    picture (H, W*step) uint8 with step interleaved channels; out (step, h, w) float32; scratch (strips, W*step) float32.
+    picture: flat uint8 of lines `stride` apart, with width columns of step interleaved channels; out (step, h, w) float32;
+    scratch (strips, at least width * step) float32.
     """
     line = scratch[strip]
+    wide = width * step
     for y in range(first, last):
-        line[:] = 0
+        for x in range(wide):
+            line[x] = 0
         for k in range(rows[1][y]):
-            source, weight = picture[rows[0][y] + k], rows[2][y, k]
-            for x in range(line.shape[0]):
-                line[x] += weight * np.float32(source[x])
+            start, weight = np.uint64((rows[0][y] + k) * stride), rows[2][y, k]
+            for x in range(wide):
+                line[x] += weight * np.float32(picture[start + np.uint64(x)])
         for c in range(step):
-            target = out[c, y]
-            for x in range(target.shape[0]):
+            for x in range(out.shape[2]):
                 total = np.float32(0)
-                start = columns[0][x]
+                begin = columns[0][x]
                 for k in range(columns[1][x]):
-                    total += columns[2][x, k] * line[(start + k) * step + c]
-                target[x] = total * gain + offset
+                    total += columns[2][x, k] * line[(begin + k) * step + c]
+                out[c, y, x] = total * gain
 
 
 @compiled
