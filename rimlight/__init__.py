@@ -30,9 +30,20 @@ _HOMES = {
     "I420": "rimlight.types",
     "RimlightError": "rimlight.errors",
 }
-__all__ = [  # noqa: PLE0604 - the names are strings
-    "EdgeOptions", "Frame", "I420", "Matte", "RimlightError", "Session", "Settings", "Size", "__version__",
-    "mattes", "open_backend", "open_sink", "open_source",
+__all__ = [
+    "I420",
+    "EdgeOptions",
+    "Frame",
+    "Matte",
+    "RimlightError",
+    "Session",
+    "Settings",
+    "Size",
+    "__version__",
+    "mattes",
+    "open_backend",
+    "open_sink",
+    "open_source",
 ]  # fmt: skip
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from rimlight import __version__
+from rimlight.benchmarks.cli import bench
 from rimlight.errors import RimlightError
 
 EXIT_BAD_INPUT = 2
@@ -33,26 +35,48 @@ def stream_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, invoke_without_command=True
+)
 @click.version_option(__version__, prog_name="rimlight")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Cut the person out of live video and put any backdrop behind; no green screen, no trimap."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @cli.command("run")
 @click.option("--source", required=True, help="A video, a picture, camera:0, /dev/video0, or pattern.")
 @click.option("--sink", required=True, help="out.mp4, out.mov, out.webm, frames/%05d.png, pipe:y4m, window, null …")
-@click.option("--backdrop", default="blur", show_default=True,
-              help="blur[:0..1], transparent, a colour (#1e90ff, green), or a picture's or video's path.")
-@click.option("--side-by-side", "alpha", flag_value="side-by-side", default=True,
-              help="Write a transparent backdrop as fill and matte side by side in an ordinary video.")
+@click.option(
+    "--backdrop",
+    default="blur",
+    show_default=True,
+    help="blur[:0..1], transparent, a colour (#1e90ff, green), or a picture's or video's path.",
+)
+@click.option(
+    "--side-by-side",
+    is_flag=True,
+    help="Write a transparent backdrop as fill and matte side by side in an ordinary video.",
+)
 @click.option("--feather", default=0.0, show_default=True, metavar="PX", help="Extra softness of the edge.")
 @click.option("--shift", default=0.0, show_default=True, help="Edge from -1 (tighter) to 1 (wider).")
-@click.option("--decontaminate/--no-decontaminate", default=True, show_default=True,
-              help="Take the room's colour out of half-transparent pixels.")
-@click.option("--batch", default=1, show_default=True, type=click.IntRange(1, 64), help="Frames per network call (files).")
+@click.option(
+    "--decontaminate/--no-decontaminate",
+    default=True,
+    show_default=True,
+    help="Take the room's colour out of half-transparent pixels.",
+)
+@click.option(
+    "--batch", default=1, show_default=True, type=click.IntRange(1, 64), help="Frames per network call (files)."
+)
 @click.option("--size", "camera_size", metavar="WxH", help="Size to ask of a camera or pattern.")
 @click.option("--rate", "camera_rate", metavar="FPS", help="Frame rate to ask of a camera or pattern.")
+@click.option(
+    "--target-fps", metavar="FPS|off", help="Rate a live source is held at by less detail  [default: the camera's own]"
+)
+@click.option("--cpu-share", type=float, metavar="0..1", help="Share of all processors that a live source may use.")
 @click.option("--sound/--no-sound", default=True, show_default=True, help="Pass the source's sound through.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 @stream_options
@@ -87,7 +111,7 @@ def devices_command() -> None:
     list_devices()
 
 
-@cli.group("export")
+@cli.group("export", no_args_is_help=False)
 def export_group() -> None:
     """Write the network for other runtimes."""
 
@@ -102,19 +126,28 @@ def export_onnx_command(weights: Path | None, out: Path) -> None:
     export_onnx_to(out, weights)
 
 
+cli.add_command(bench)  # its commands import what they need when they run
+
+
 def main() -> None:
     """Entry point: errors of the user's making are one line on stderr and exit code 2."""
+    logging.basicConfig(format="rimlight: %(message)s", level=logging.WARNING)
     try:
         cli(standalone_mode=False)
-    except RimlightError as error:
-        click.echo(f"rimlight: {error}", err=True)
-        sys.exit(EXIT_BAD_INPUT)
-    except click.ClickException as error:
-        error.show()
+    except (RimlightError, click.ClickException) as error:
+        click.echo(f"rimlight: {one_line(error)}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
         click.echo("rimlight: interrupted; what was written so far is closed and playable", err=True)
         sys.exit(EXIT_INTERRUPTED)
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, on one line; of a wrong option also where to read about it."""
+    said = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" Try '{context.command_path} --help'." if context else ""
+    return " ".join(said.split("\n")) + hint
 
 
 if __name__ == "__main__":

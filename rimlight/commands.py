@@ -14,17 +14,24 @@ from tqdm import tqdm
 
 from rimlight.compose import EdgeOptions
 from rimlight.errors import RimlightError, SinkError
+from rimlight.realtime.governor import Budget
 from rimlight.realtime.runner import Report, run_stream
 from rimlight.realtime.session import Settings
 from rimlight.realtime.sources import open_source
 from rimlight.realtime.sources.base import Source
-from rimlight.realtime.stats import Stats
+from rimlight.realtime.sources.file import FileSource
+from rimlight.realtime.stats import Snapshot, Stats
 from rimlight.types import Frame, Size
+
+FASTEST_HZ = 1000
 
 
 @dataclass
 class Progress:
-    """A bar with frames per second and time to go on files; one line with latency on live sources."""
+    """A bar with frames per second and time to go on files; one line with latency and detail on live sources.
+
+    Shown on terminals only, and taken back where an error follows.
+    """
 
     total: int | None
     live: bool
@@ -33,19 +40,31 @@ class Progress:
 
     def __enter__(self) -> Progress:
         shape = "{desc}{n_fmt} frames, {rate_fmt}{postfix}" if self.live else None
-        self._bar = tqdm(total=self.total, unit=" frame", disable=self.quiet, bar_format=shape, file=sys.stderr)
+        hidden = True if self.quiet else None  # None: unless on a terminal
+        self._bar = tqdm(total=self.total, unit=" frame", disable=hidden, bar_format=shape, file=sys.stderr)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._bar.leave = kind is None or issubclass(kind, KeyboardInterrupt)
         self._bar.close()
 
-    def __call__(self, frame: Frame) -> None:
+    def __call__(self, frame: Frame) -> None:  # noqa: ARG002 - counted, not looked at
         if self.live and self._bar.n % 15 == 14:
-            latency = self.stats.snapshot().stages["latency"]
-            self._bar.set_postfix_str(f"latency {latency.p50_ms:.0f} ms, p95 {latency.p95_ms:.0f}")
+            self._bar.set_postfix_str(live_status(self.stats.snapshot()))
         self._bar.update()
+
+
+def live_status(shot: Snapshot) -> str:
+    """Latency, and what the governor chose: "latency 48 ms, p95 61, detail 384, 1 of 2 frames"."""
+    latency = shot.stages["latency"]
+    parts = [f"latency {latency.p50_ms:.0f} ms, p95 {latency.p95_ms:.0f}"]
+    if "long_side" in shot.levels:
+        parts.append(f"detail {shot.levels['long_side']:g}")
+    if (every := round(shot.levels.get("every", 1))) > 1:
+        parts.append(f"1 of {every} frames")
+    return ", ".join(parts)
 
 
 def settings_from(options: dict[str, Any]) -> Settings:
@@ -64,11 +83,13 @@ def run_from_options(options: dict[str, Any]) -> None:
     settings = settings_from(options)
     source = _open(options)
     stats = Stats()
-    sound_from = options["source"] if options["sound"] and not source.live and Path(options["source"]).is_file() else None
+    sound_from = (
+        options["source"].removeprefix("file:") if options["sound"] and isinstance(source, FileSource) else None
+    )
     with source, Progress(source.count, source.live, options["quiet"], stats) as progress:
         report = run_stream(
-            source, options["sink"], settings, alpha=options["alpha"], sound_from=sound_from,
-            stats=stats, written=progress,
+            source, options["sink"], settings, alpha="side-by-side" if options["side_by_side"] else True,
+            sound_from=sound_from, budget=budget_from(options, source), stats=stats, written=progress,
         )  # fmt: skip
     if not options["quiet"]:
         summarise(report)
@@ -76,11 +97,29 @@ def run_from_options(options: dict[str, Any]) -> None:
 
 def _open(options: dict[str, Any]) -> Source:
     size = Size.parse(options["camera_size"]) if options["camera_size"] else None
-    try:
-        rate = Fraction(options["camera_rate"]) if options["camera_rate"] else None
-    except (ValueError, ZeroDivisionError) as error:
-        raise RimlightError(f"expected a frame rate such as 30 or 30000/1001, got {options['camera_rate']!r}") from error
+    rate = _rate(options["camera_rate"]) if options["camera_rate"] else None
     return open_source(options["source"], size=size, rate=rate)
+
+
+def _rate(text: str) -> Fraction:
+    """Frames per second, above 0 and up to FASTEST_HZ, as 30, 29.97 or 30000/1001."""
+    try:
+        rate = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= FASTEST_HZ:
+        raise RimlightError(f"expected a frame rate such as 30 or 30000/1001, up to {FASTEST_HZ}, got {text!r}")
+    return rate
+
+
+def budget_from(options: dict[str, Any], source: Source) -> Budget | None:
+    """What a live source may use, by default the time it leaves between frames; None for files and for "off"."""
+    asked, share = options["target_fps"], options["cpu_share"]
+    if asked == "off" or (asked is None and not source.live):
+        fps = None
+    else:
+        fps = float(source.rate if asked is None else _rate(asked))
+    return None if fps is None and share is None else Budget(fps, share)
 
 
 def summarise(report: Report) -> None:
@@ -117,11 +156,8 @@ def list_devices() -> None:
     for name, entry in BACKENDS.items():
         state = "installed" if installed(name) else f"not installed: pip install 'rimlight[{entry[3]}]'"
         click.echo(f"backend  {name:10} {state}")
-    cameras = list_cameras()
-    for camera in cameras:
+    for camera in list_cameras() or ["none found"]:
         click.echo(f"camera   {camera}")
-    if not cameras:
-        click.echo("camera   none found")
 
 
 def export_onnx_to(out: Path, weights: Path | None) -> None:

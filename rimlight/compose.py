@@ -15,10 +15,10 @@ from rimlight.errors import FrameError
 from rimlight.kernels import color, full
 from rimlight.kernels.parallel import over_rows, threads
 from rimlight.pixels import size_of
-from rimlight.types import I420, Coefficients, FloatArray, Matte, Pixels, Size, UInt8Array
+from rimlight.types import I420, Coefficients, FloatArray, Matte, Pixels, Size
 
-# What stands behind the person: a sharp picture at full size, (H, W, 3) uint8 or I420; (3, h, w) float32 0..1 for what is
-# soft anyway (a colour, a blur) and is stretched on the way; or None for transparent.
+# What stands behind the person: a sharp picture at full size, (H, W, 3) uint8 or I420; (3, h, w) float32 0..1 for
+# what is soft anyway (a colour, a blur) and is stretched on the way; or None for transparent.
 Backing: TypeAlias = "Pixels | FloatArray | None"
 
 NO_ALPHA = np.empty((0, 0), np.float32)
@@ -48,7 +48,7 @@ class EdgeOptions:
 
 def low_alpha(coefficients: Coefficients, small: FloatArray) -> FloatArray:
     """The matte at internal size (h, w), 0..1; small (3, h, w) is the frame the coefficients came from."""
-    return np.clip(coefficients.scale[3] * small.mean(0) + coefficients.offset[3], 0, 1)
+    return np.asarray(np.clip(coefficients.scale[3] * small.mean(0) + coefficients.offset[3], 0, 1), np.float32)
 
 
 def adjust_edges(coefficients: Coefficients, small: FloatArray, full_size: Size, options: EdgeOptions) -> Coefficients:
@@ -138,4 +138,3 @@ class Compositor:
             raise FrameError(f"expected frames of {self.full_size}, got {size_of(pixels)} in and {size_of(out)} out")
         if coefficients.size != self.small:
             raise FrameError(f"expected coefficients of {self.small}, got {coefficients.size}")
-

@@ -93,14 +93,15 @@ def sunset(size: Size) -> UInt8Array:
     for base, colour in ((0.72, (96, 64, 92)), (0.84, (44, 36, 58))):
         ridge = base + 0.04 * np.sin(x * 5 + base * 20) + 0.015 * np.sin(x * 17)
         picture = np.where((y > ridge)[:, :, None], np.array(colour, np.float32), picture)
-    return np.clip(picture, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
 def contact_sheet(files: DemoFiles) -> UInt8Array:
     """Rows input, matte, composite, read back from the files; one column per moment of SHEET_COLUMNS."""
     wanted = [int(FRAMES * part) for part in SHEET_COLUMNS]
     rows = [_pick(files.clip, wanted), _pick_alpha(files.alpha, wanted), _pick(files.demo, wanted)]
-    return np.vstack([np.hstack([cv2.resize(image, (480, 360)) for image in row]) for row in rows]).astype(np.uint8)
+    sheet = np.vstack([np.hstack([cv2.resize(image, (480, 360)) for image in row]) for row in rows])
+    return np.asarray(sheet, np.uint8)
 
 
 def _pick(path: Path, wanted: list[int]) -> list[UInt8Array]:

@@ -90,7 +90,8 @@ class Shrinker:
     def _run(self, flat: UInt8Array, stride: int, step: int, full: Size, gain: np.float32, out: FloatArray) -> None:
         rows, columns = _taps(full.height, self.small.height), _taps(full.width, self.small.width)
         over_rows(
-            shrink, self.small.height, self._scratch, flat, stride, full.width, step, tuple(rows), tuple(columns), gain, out
+            shrink, self.small.height, self._scratch, flat, stride, full.width, step, tuple(rows), tuple(columns),
+            gain, out,
         )  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 A call takes T consecutive frames of B independent streams; a live step is T = 1. Frame t of a stream reads the keys and
 values of frames t-2 and t-1, except where `own` is set (the first two frames after a cut), which read their own.
 
-Letters: B streams, T frames, S = 2 memory slots, Ck key channels, Cv value channels, H, W internal size, h = H/16, w = W/16.
+Letters: B streams, T frames, S = 2 memory slots, Ck key channels, Cv value channels, H, W internal size, h = H/16, w
+= W/16.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ STRIDE = 16  # internal sides are multiples of it: the mixed 1/16 maps need whol
 
 INPUTS = ("images", "keys", "values", "own")
 OUTPUTS = ("scale", "offset", "next_keys", "next_values")
-HIDDEN = "hidden"  # one more output, of the decoder: for runtimes that compute the last layers themselves (kernels.tail)
+HIDDEN = "hidden"  # one more output, of the decoder: for backends that compute the last layers by kernels.tail
 HIDDEN_CHANNELS = 16
 DIMENSIONS = ("streams", "frames", "height", "width", "cells_high", "cells_wide", "pictures")
 

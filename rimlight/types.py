@@ -125,4 +125,4 @@ def check_image(image: npt.NDArray[np.generic], name: str = "image") -> UInt8Arr
     """Return image if it is uint8 (H, W, 3); raise FrameError that says what came otherwise."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise FrameError(f"expected {name} as uint8 (H, W, 3) RGB, got {image.dtype} {image.shape}")
-    return image
+    return np.asarray(image, np.uint8)

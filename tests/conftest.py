@@ -24,5 +24,6 @@ def need(name: str, present: bool, reason: str) -> None:
 def shared() -> Path:
     """The folder of clips, test composites and golden files beside the checkout."""
     folder = Path(os.environ.get("RIMLIGHT_SHARED", ROOT.parent / "shared"))
-    need("shared", (folder / "clips").is_dir(), f"no folder with clips/ and data/ at {folder.name}/ beside the checkout")
+    there = (folder / "clips").is_dir()
+    need("shared", there, f"no folder with clips/ and data/ at {folder.name}/ beside the checkout")
     return folder

@@ -206,7 +206,7 @@ def test_wrong_sizes_are_refused() -> None:
     with pytest.raises(FrameError, match="expected a backdrop of 194x108"):
         compositor.compose(image, coefficients, picture(9, 9), np.zeros_like(image))
     with pytest.raises(FrameError, match="expected coefficients of 112x64"):
-        Compositor(FULL, SMALL).compose(image, Coefficients(*np.zeros((2, 4, 32, 32), np.float32)), None, np.zeros_like(image))
+        compositor.compose(image, Coefficients(*np.zeros((2, 4, 32, 32), np.float32)), None, np.zeros_like(image))
 
 
 def test_small_frames_come_from_the_shrinker() -> None:

@@ -13,9 +13,10 @@ from rimlight.pixels import Shrinker, fill, read_picture, to_i420, to_rgb
 from rimlight.types import I420, Size, UInt8Array
 
 # 100 % colour bars in 8 bit, from the definitions of BT.709-6 and BT.601-7: (R, G, B), (Y, Cb, Cr)
-BARS_709 = [((255, 255, 255), (235, 128, 128)), ((255, 0, 0), (63, 102, 240)), ((0, 255, 0), (173, 42, 26)),
+Bars = list[tuple[tuple[int, int, int], tuple[int, int, int]]]
+BARS_709: Bars = [((255, 255, 255), (235, 128, 128)), ((255, 0, 0), (63, 102, 240)), ((0, 255, 0), (173, 42, 26)),
             ((0, 0, 255), (32, 240, 118)), ((0, 0, 0), (16, 128, 128))]  # fmt: skip
-BARS_601 = [((255, 255, 255), (235, 128, 128)), ((255, 0, 0), (81, 90, 240)), ((0, 255, 0), (145, 54, 34)),
+BARS_601: Bars = [((255, 255, 255), (235, 128, 128)), ((255, 0, 0), (81, 90, 240)), ((0, 255, 0), (145, 54, 34)),
             ((0, 0, 255), (41, 240, 110)), ((0, 0, 0), (16, 128, 128))]  # fmt: skip
 
 
@@ -25,8 +26,8 @@ def picture(height: int, width: int, seed: int = 0) -> UInt8Array:
     return np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def flat(colour: tuple[int, int, int], size: Size = Size(6, 8)) -> UInt8Array:
-    return np.full((size.height, size.width, 3), colour, np.uint8)
+def flat(colour: tuple[int, int, int], height: int = 6, width: int = 8) -> UInt8Array:
+    return np.full((height, width, 3), colour, np.uint8)
 
 
 @pytest.mark.parametrize(("rgb", "ycc"), BARS_709)
@@ -36,7 +37,7 @@ def test_rgb_becomes_bt709_limited(rgb: tuple[int, int, int], ycc: tuple[int, in
 
 
 @pytest.mark.parametrize(("bars", "bt709"), [(BARS_709, True), (BARS_601, False)])
-def test_planes_are_read_with_their_own_matrix(bars: list[tuple[tuple[int, ...], tuple[int, ...]]], bt709: bool) -> None:
+def test_planes_are_read_with_their_own_matrix(bars: Bars, bt709: bool) -> None:
     for rgb, (y, u, v) in bars:
         chroma = (np.full((3, 4), u, np.uint8), np.full((3, 4), v, np.uint8))
         found = to_rgb(I420(np.full((6, 8), y, np.uint8), *chroma, bt709=bt709))
@@ -51,7 +52,7 @@ def test_full_range_white_is_white() -> None:
 @given(st.integers(1, 40), st.integers(1, 40))
 @settings(max_examples=25, deadline=None)
 def test_any_size_survives_the_way_to_planes_and_back(height: int, width: int) -> None:
-    image = flat((200, 90, 40), Size(height, width))
+    image = flat((200, 90, 40), height, width)
     back = to_rgb(to_i420(image))
     assert back.shape == image.shape
     assert np.abs(back.astype(int) - image).max() <= 3

@@ -54,7 +54,9 @@ def verify(path: Path, sha256: str) -> None:
     """Raise WeightsError unless the file has that checksum."""
     found = checksum(path)
     if found != sha256:
-        raise WeightsError(f"{path.name} is damaged: sha256 {found[:12]}…, expected {sha256[:12]}…; install rimlight again")
+        raise WeightsError(
+            f"{path.name} is damaged: sha256 {found[:12]}…, expected {sha256[:12]}…; install rimlight again"
+        )
 
 
 def record(name: str, **notes: Any) -> None:

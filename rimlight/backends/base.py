@@ -21,8 +21,9 @@ from rimlight.types import Coefficients, FloatArray, Size
 class Memory:
     """Opaque to everyone but the backend that made it.
 
-    state: whatever the backend keeps (arrays, device buffers, the index of a slot); age: frames since the cut, 2 when full.
-    A memory may be used once: backends that flip between two buffers write the next one over the one before.
+    state: whatever the backend keeps (arrays, device buffers, the index of a slot); age: frames since the cut, 2
+    when full. A memory may be used once: backends that flip between two buffers write the next one over the one
+    before.
     """
 
     state: Any
@@ -74,7 +75,8 @@ class Backend(ABC):
     ) -> tuple[list[Coefficients], Memory]:  # fmt: skip
         """Coefficients of T consecutive frames (T, 3, h, w), as many steps would give; cuts may lie anywhere in them.
 
-        Frames are taken `batch` at a time, the rest one by one. Copies are made where T spans more calls than RING keeps.
+        Frames are taken `batch` at a time, the rest one by one. Copies are made where T spans more calls than
+        RING keeps.
         """
         self._check(images)
         memory = memory or self.empty_memory()
@@ -92,7 +94,7 @@ class Backend(ABC):
             first += count
         return found, Memory(state, age)
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to free by hand
         """Free what the runtime holds; a closed backend is not used again."""
 
     def _check(self, images: FloatArray) -> None:

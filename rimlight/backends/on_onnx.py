@@ -1,7 +1,7 @@
 """ONNX Runtime: the backend of the base install.
 
-Every buffer is bound once, when the session opens: memory flips between two pairs of arrays, coefficients go round a ring,
-so a step copies the picture in and nothing else.
+Every buffer is bound once, when the session opens: memory flips between two pairs of arrays, coefficients go round a
+ring, so a step copies the picture in and nothing else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """OpenVINO: the fastest backend on processors; bfloat16 where the processor has it and the mattes stay the same.
 
-The network runs to its last hidden features; rimlight.kernels.tail computes the rest in float32. Every tensor is bound once
-when the session opens: memory flips between two pairs of arrays, so a step copies the picture in and nothing else.
+The network runs to its last hidden features; rimlight.kernels.tail computes the rest in float32. Every tensor is
+bound once when the session opens: memory flips between two pairs of arrays, so a step copies the picture in and
+nothing else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One ONNX file with named free dimensions, made from the weights.
 
-Every up-sampling is a constant x2 and every size is a dimension with a name, so that one file serves any internal size in
-multiples of 16; runtimes fix the dimensions when a session opens.
+Every up-sampling is a constant x2 and every size is a dimension with a name, so that one file serves any internal
+size in multiples of 16; runtimes fix the dimensions when a session opens.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,20 +56,25 @@ def export_tail(target: Path, weights: Path | None = None) -> None:
     """Write the last layers, normalisation folded in, as the arrays of rimlight.kernels.tail.TailWeights."""
     network = load_network(weights)
     first, first_norm, _, second, second_norm, _, third = network.refiner.conv
-    arrays = [
+    weights_of = TailWeights(
         *_plain(network.project), *_folded(first, first_norm), *_folded(second, second_norm), *_plain(third)
-    ]  # fmt: skip
-    np.savez(target, **dict(zip(TailWeights._fields, arrays, strict=True)))
+    )
+    arrays: dict[str, Any] = weights_of._asdict()
+    np.savez(target, **arrays)
 
 
-def _plain(conv: nn.Conv2d) -> tuple[FloatArray, FloatArray]:
+def _plain(conv: nn.Module) -> tuple[FloatArray, FloatArray]:
+    assert isinstance(conv, nn.Conv2d)
     assert conv.bias is not None
     return conv.weight[:, :, 0, 0].detach().numpy(), conv.bias.detach().numpy()
 
 
-def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[FloatArray, FloatArray]:
+def _folded(conv: nn.Module, norm: nn.Module) -> tuple[FloatArray, FloatArray]:
     """1x1 convolution and the normalisation after it as one (outputs, inputs) matrix and bias."""
-    assert norm.running_mean is not None and norm.running_var is not None
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     bias = norm.bias - norm.running_mean * gain
     return (conv.weight[:, :, 0, 0] * gain[:, None]).detach().numpy(), bias.detach().numpy()

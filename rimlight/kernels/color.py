@@ -1,7 +1,8 @@
 """Y'CbCr to and from R'G'B' for runs of pixels (ITU-R BT.601-7, BT.709-6, 8 bit).
 
-Functions take whole arrays with a line and a first column, not slices: a slice inside a compiled loop costs two atomic counts
-of references, and an unsigned index spares the check for negative ones, which would keep a loop from being vectorised.
+Functions take whole arrays with a line and a first column, not slices: a slice inside a compiled loop costs two
+atomic counts of references, and an unsigned index spares the check for negative ones, which would keep a loop from
+being vectorised.
 
 Letters: n columns of a run; rows are float32 0..1 unless said otherwise.
 """
@@ -39,10 +40,11 @@ class Picture(NamedTuple):
 
 
 def source_of(pixels: Pixels) -> Picture:
-    """Pixels to be read. All arrays are marked read-only, whatever they were, so that one compiled kernel serves all."""
+    """Pixels to be read, marked read-only whatever they were, so that one compiled kernel serves all."""
     if not isinstance(pixels, I420):
         nothing = _locked(NO_PLANE)
-        return Picture(_locked(np.ascontiguousarray(pixels)), nothing, nothing, nothing, 0, 0, to_rgb_matrix(True, False))
+        rgb = _locked(np.ascontiguousarray(pixels))
+        return Picture(rgb, nothing, nothing, nothing, 0, 0, to_rgb_matrix(True, False))
     matrix = to_rgb_matrix(pixels.bt709, pixels.full_range)
     u, v = _flat(pixels.u), _flat(pixels.v)
     if pixels.u.strides != pixels.v.strides:

@@ -1,8 +1,8 @@
 """The full-resolution pass: coefficients to matte, foreground and composite in one read and one write of the frame.
 
-For every pixel: alpha and foreground = clamp(scale * x + offset) (guided filter), then foreground over backdrop. Work goes by
-pairs of rows and runs of RUN columns, which stay in the first-level cache. A run starts with alpha, which needs only the mean
-of RGB; where the pair is wholly backdrop, the backdrop is copied and nothing else is computed.
+For every pixel: alpha and foreground = clamp(scale * x + offset) (guided filter), then foreground over backdrop. Work
+goes by pairs of rows and runs of RUN columns, which stay in the first-level cache. A run starts with alpha, which
+needs only the mean of RGB; where the pair is wholly backdrop, the backdrop is copied and nothing else is computed.
 
 Letters: H, W full size; h, w internal size; the coefficients' rows are stretched to W columns once, when first needed.
 """
@@ -34,7 +34,7 @@ class Samples(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory of every strip: stretched rows, which row a place holds, which runs of it are there, and one run."""
+    """Working memory of every strip: stretched rows, which row a place holds, which runs are there, and one run."""
 
     rows: FloatArray  # (strips, places, CHANNELS, W)
     held: np.ndarray  # (strips, places) int32
@@ -251,7 +251,7 @@ def paint_pair(  # type: ignore[no-untyped-def]
 def composite(  # type: ignore[no-untyped-def]
     strip, first, last, scratch, source, scale, offset, soft, columns, lines, sharp, kind, decontaminate, out, out_alpha
 ):
-    """Lines first to last of the pass, first even; empty arrays stand for what is not wanted (see compose.Compositor)."""
+    """Lines first to last of the pass, first even; empty arrays stand for what is not wanted (compose.Compositor)."""
     scratch.held[strip, :] = -1
     rows, run = scratch.rows[strip], scratch.run[strip]
     own, chroma, greys, alphas = run[0:3], run[3:7], run[7:9], run[9:11]

@@ -1,7 +1,7 @@
 """Rows in parallel: a compiled kernel that frees the interpreter lock, called on strips of rows by a few threads.
 
-numba's own parallel loops are not used: their default thread layer aborts the process when two threads enter it at once,
-and the live loop calls kernels from several.
+numba's own parallel loops are not used: their default thread layer aborts the process when two threads enter it at
+once, and the live loop calls kernels from several.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Area-averaged resize of whole pictures to float planes, as the network wants them: one read of the frame.
 
-Each output cell is the mean over a box of the input that is as wide as the ratio, and at least one pixel; so shrinking is an
-area average and enlarging is bilinear, by one formula.
+Each output cell is the mean over a box of the input that is as wide as the ratio, and at least one pixel; so
+shrinking is an area average and enlarging is bilinear, by one formula.
 
 Letters: H, W input size; h, w output size; K most input samples under one output.
 """
@@ -20,7 +20,7 @@ class Taps(NamedTuple):
     """Which inputs an output averages: first index, count, and weights that sum to 1."""
 
     first: np.ndarray  # (h,) int32
-    count: np.ndarray  # (h,) int32
+    counts: np.ndarray  # (h,) int32
     weight: FloatArray  # (h, K)
 
 
@@ -44,8 +44,8 @@ def taps(inputs: int, outputs: int) -> Taps:
 def shrink(strip, first, last, scratch, picture, stride, width, step, rows, columns, gain, out):  # type: ignore[no-untyped-def]
     """Output rows first to last of every channel: out[c] = mean * gain.
 
-    picture: flat uint8 of lines `stride` apart, with width columns of step interleaved channels; out (step, h, w) float32;
-    scratch (strips, at least width * step) float32.
+    picture: flat uint8 of lines `stride` apart, with width columns of step interleaved channels; out (step, h, w)
+    float32; scratch (strips, at least width * step) float32.
     """
     line = scratch[strip]
     wide = width * step
@@ -66,7 +66,7 @@ def shrink(strip, first, last, scratch, picture, stride, width, step, rows, colu
 
 
 @compiled
-def mix_planes(strip, first, last, luma, chroma, matrix, out):  # type: ignore[no-untyped-def]
+def mix_planes(_strip, first, last, luma, chroma, matrix, out):  # type: ignore[no-untyped-def]
     """Rows of small planes (h, w), (2, h, w), 0..255, to (3, h, w) RGB 0..1."""
     gain = matrix[1]
     unit, middle = np.float32(1 / 255), np.float32(128)

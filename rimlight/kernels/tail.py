@@ -1,10 +1,11 @@
 """The last layers of the network in float32: projection, box statistics and the guided filter's three 1x1 convolutions.
 
-Runtimes in bfloat16 lose the alpha's last digits in the projection and all of the variance's in the box filter, and spend a
-quarter of their time turning layouts for it. So the network may end at `hidden`, and this computes the rest, row by row.
-The formulas are those of rimlight.model.guided; the parity tests compare the two.
+Runtimes in bfloat16 lose the alpha's last digits in the projection and all of the variance's in the box filter, and
+spend a quarter of their time turning layouts for it. So the network may end at `hidden`, and this computes the rest,
+row by row. The formulas are those of rimlight.model.guided; the parity tests compare the two.
 
-Letters: h, w internal size; channels of target and guide are red, green, blue and alpha (whose guide is the mean of RGB).
+Letters: h, w internal size; channels of target and guide are red, green, blue and alpha (whose guide is the mean of
+RGB).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def unpack(bits, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def dense(inputs, weight, bias, out, o0, first, last, rectify):  # type: ignore[no-untyped-def]
-    """Rows out[o0...] = weight @ rows inputs[0...] + bias, eight inputs at a time, of which there are a multiple of eight.
+    """Rows out[o0...] = weight @ rows inputs[0...] + bias, eight inputs at a time; their number divides by eight.
 
     Columns first to last of out and the first ones of inputs.
     """

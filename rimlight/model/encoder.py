@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from rimlight.model.config import EncoderName
 from rimlight.model.mobilenet import MobileNetV3Large
 from rimlight.model.resnet import ResNet50
@@ -17,5 +16,3 @@ def build_encoder(name: EncoderName) -> MobileNetV3Large | ResNet50:
     if name not in encoders:
         raise ValueError(f"expected an encoder of {sorted(encoders)}, got {name!r}")
     return encoders[name]()
-
-

@@ -1,6 +1,7 @@
 """Context, keys and values of a frame, and the read of the two frames before it (paper section 3.2).
 
-Letters: N frames (streams and time flattened), C context channels, Ck, Cv key and value channels, S = 2 slots, h, w at 1/16.
+Letters: N frames (streams and time flattened), C context channels, Ck, Cv key and value channels, S = 2 slots, h, w
+at 1/16.
 """
 
 from __future__ import annotations
@@ -47,4 +48,4 @@ def read(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     k = keys.transpose(1, 2).flatten(2)  # (N, Ck, S*hw)
     v = values.transpose(1, 2).flatten(2).transpose(1, 2)  # (N, S*hw, Cv)
     found = torch.softmax(q @ k, dim=-1) @ v  # (N, hw, Cv)
-    return found.transpose(1, 2).unflatten(2, (height, width))
+    return torch.unflatten(found.transpose(1, 2), 2, (height, width))

@@ -1,9 +1,10 @@
 """Attention-based memory matting network: what is done with frames, memory and the parts of the other files.
 
-The memory is the key and value maps of the two frames before, made by the encoder alone; so T frames run in parallel and
-a live step is the same call with T = 1.
+The memory is the key and value maps of the two frames before, made by the encoder alone; so T frames run in parallel
+and a live step is the same call with T = 1.
 
-Letters: B streams, T frames, N = B*T, S = 2 slots, Ck, Cv key and value channels, H, W internal size, h = H/16, w = W/16.
+Letters: B streams, T frames, N = B*T, S = 2 slots, Ck, Cv key and value channels, H, W internal size, h = H/16, w =
+W/16.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ class MattingNetwork(nn.Module):
         low = torch.clamp(raw, 0, 1)
         scale, offset = self.refiner(flat, low, hidden)
         outer = (streams, frames)
-        low, raw = low.unflatten(0, outer), raw.unflatten(0, outer)
-        scale, offset = scale.unflatten(0, outer), offset.unflatten(0, outer)
+        low, raw = torch.unflatten(low, 0, outer), torch.unflatten(raw, 0, outer)
+        scale, offset = torch.unflatten(scale, 0, outer), torch.unflatten(offset, 0, outer)
         return Output(
             low[:, :, :3], low[:, :, 3:], scale, offset, next_keys, next_values, hidden, raw, remembered
         )  # fmt: skip
@@ -96,11 +97,13 @@ class MattingNetwork(nn.Module):
         streams, frames, _, height, width = images.shape
         own = images.new_zeros(streams, frames)
         own[:, :SLOTS] = 1
-        return self(images, *self.empty_memory(streams, height, width), own)
+        out: Output = self(images, *self.empty_memory(streams, height, width), own)
+        return out
 
     def step(self, image: Tensor, keys: Tensor, values: Tensor, own: Tensor) -> Output:
         """One frame (B, 3, H, W) of every stream; own (B,). The same call with T = 1."""
-        return self(image[:, None], keys, values, own[:, None])
+        out: Output = self(image[:, None], keys, values, own[:, None])
+        return out
 
 
 def _remember(memory: Tensor, new: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,7 +112,7 @@ def _remember(memory: Tensor, new: Tensor, own: Tensor) -> tuple[Tensor, Tensor]
     memory (B, S, C, h, w); new (N, C, h, w); own (B, T).
     """
     streams, frames = own.shape
-    new = new.unflatten(0, (streams, frames))  # (B, T, C, h, w)
+    new = torch.unflatten(new, 0, (streams, frames))  # (B, T, C, h, w)
     line = torch.cat([memory, new], dim=1)  # (B, S+T, C, h, w)
     past = torch.stack([line[:, :-2], line[:, 1:-1]], dim=2)  # (B, T, S, C, h, w)
     mask = own[:, :, None, None, None, None] > 0.5

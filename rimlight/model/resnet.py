@@ -27,9 +27,7 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(outputs)
         self.downsample: nn.Sequential | None = None
         if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.relu(self.bn1(self.conv1(x)))
@@ -39,7 +37,7 @@ class Bottleneck(nn.Module):
 
 
 def _stage(inputs: int, width: int, blocks: int, stride: int, dilation: int) -> nn.Sequential:
-    first = Bottleneck(inputs, width, stride, 1 if dilation > 1 else dilation)
+    first = Bottleneck(inputs, width, stride, min(dilation, 1))
     rest = [Bottleneck(width * EXPANSION, width, 1, dilation) for _ in range(blocks - 1)]
     return nn.Sequential(first, *rest)
 

@@ -22,9 +22,7 @@ def computed(image: FloatArray, hidden: FloatArray, packed: bool) -> tuple[Float
     bits = (np.ascontiguousarray(hidden.transpose(1, 2, 0)).view(np.uint32) >> 16).astype(np.uint16)
     nothing = np.empty((0, 0, 0), np.float32 if packed else np.uint16)
     given = (bits, nothing) if packed else (nothing, hidden)
-    over_rows(
-        tail.coefficients, height, rings, rows, rows.view(np.uint32), runs, image, *given, weights, scale, offset
-    )
+    over_rows(tail.coefficients, height, rings, rows, rows.view(np.uint32), runs, image, *given, weights, scale, offset)
     return scale, offset
 
 

@@ -152,6 +152,13 @@ def from_spec(spec: str, size: Size | None = None, rate: Fraction | None = None)
     return CameraSource(int(spec or 0) if not spec or spec.isdecimal() else spec, size=size, rate=rate)
 
 
+def list_cameras() -> list[str]:
+    """Names that open_source takes for the cameras found: V4L2 devices that capture, or the first indices elsewhere."""
+    if ON_LINUX:
+        return [f"/dev/{path.name}" for path in sorted(Path("/dev").glob("video*"))]
+    return ["camera:0"]
+
+
 def _check_present(path: Path) -> None:
     if path.exists():
         return
