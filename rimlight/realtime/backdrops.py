@@ -5,9 +5,10 @@ Letters: H, W full size; h, w internal size.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ COLOURS = {
     "green": "#00b140", "blue": "#0047bb", "red": "#c8102e",
 }  # fmt: skip
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+BACK_S = 1.0  # a clock that goes back further has begun again
 COVER_GREY = 0.15  # what a cover shows where the backdrop itself would be made from the room
 
 
@@ -48,12 +50,25 @@ class Backdrop(Protocol):
     def cover(self, full: Size, pts_s: float) -> UInt8Array:
         """(H, W, 3) uint8 to show when there is no fresh matte; never made from the scene."""
 
+    def close(self) -> None:
+        """Free the file, if one is held open."""
 
-def _plain(rgb: FloatArray, full: Size) -> UInt8Array:
-    return np.broadcast_to(np.round(rgb * 255).astype(np.uint8), (full.height, full.width, 3)).copy()
+
+class _Held:
+    """A backdrop that holds no file open."""
+
+    def close(self) -> None:
+        """Nothing to free."""
 
 
-class Colour:
+@lru_cache(maxsize=8)
+def _plain(red: float, green: float, blue: float, full: Size) -> UInt8Array:
+    """A picture of one colour; the same one for the same question, so that who converts it can tell."""
+    colour = np.round(np.array([red, green, blue]) * 255).astype(np.uint8)
+    return np.broadcast_to(colour, (full.height, full.width, 3)).copy()
+
+
+class Colour(_Held):
     """One colour; rgb (3,) float32 0..1."""
 
     transparent = False
@@ -68,10 +83,10 @@ class Colour:
         return self._soft
 
     def cover(self, full: Size, pts_s: float) -> UInt8Array:  # noqa: ARG002 - a colour has no time
-        return _plain(self._rgb, full)
+        return _plain(*self._rgb.tolist(), full)
 
 
-class Picture:
+class Picture(_Held):
     """A still picture, scaled and centre-cropped to cover the frame."""
 
     transparent = False
@@ -90,38 +105,44 @@ class Picture:
 
 
 class Video:
-    """A video at its own frame rate, from its start again when it ends."""
+    """A video at its own frame rate, from its start again when it ends; what it shows depends on the time alone."""
 
     transparent = False
+    _shown: Frame
+    _next: Frame | None
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._offset_s = 0.0  # of the running loop, on the frames' clock
-        self._frames = self._open()
-        self._shown = self._next_or_fail()
-        self._next = next(self._frames, None)
+        self._source: FileSource | None = None
         self._filled: UInt8Array = np.empty((0, 0, 3), np.uint8)
+        self._begin(0.0)
 
     def backing(self, scene: Scene) -> Backing:
         return self.cover(scene.full, scene.pts_s)
 
     def cover(self, full: Size, pts_s: float) -> UInt8Array:
-        """The picture of that time; time that goes back keeps the picture that is shown."""
+        """The picture of that time; time that goes back a little keeps the picture that is shown."""
         fresh = self._advance(pts_s)
         if fresh or self._filled.shape[:2] != (full.height, full.width):
             self._filled = fill(self._shown.image, full)
         return self._filled
 
+    def close(self) -> None:
+        if self._source is not None:
+            self._source.close()
+
     def _advance(self, pts_s: float) -> bool:
-        moved = False
+        moved = pts_s < self._offset_s + self._shown.pts_s - BACK_S
+        if moved:
+            self._begin(0.0)
         while pts_s - self._offset_s >= self._end_s():
             if self._next is None:
-                self._offset_s += self._end_s()
-                self._frames = self._open()
-                self._shown = self._next_or_fail()
+                length_s = self._end_s()
+                loops = max(round(self._offset_s / length_s) + 1, int(pts_s / length_s))
+                self._begin(loops * length_s)
             else:
                 self._shown = self._next
-            self._next = next(self._frames, None)
+                self._next = next(self._frames, None)
             moved = True
         return moved
 
@@ -129,22 +150,20 @@ class Video:
         """When the shown picture ends, on the video's clock."""
         return self._next.pts_s if self._next else self._shown.pts_s + self._interval_s
 
-    def _open(self) -> Iterator[Frame]:
+    def _begin(self, offset_s: float) -> None:
+        """Open the file anew, to run from that time on the frames' clock."""
+        self.close()
         try:
-            source = FileSource(self._path)
+            self._source = FileSource(self._path)
         except SourceError as error:
             raise BackdropError(f"cannot use {self._path.name} as a backdrop: {error}") from error
-        self._interval_s = float(1 / source.rate)
-        return iter(source)
-
-    def _next_or_fail(self) -> Frame:
-        frame = next(self._frames, None)
-        if frame is None:
-            raise BackdropError(f"the backdrop {self._path.name} has no picture; use another video")
-        return frame
+        self._offset_s, self._interval_s = offset_s, float(1 / self._source.rate)
+        self._frames = iter(self._source)
+        self._shown = next(self._frames)  # a file without a frame does not open
+        self._next = next(self._frames, None)
 
 
-class Blur:
+class Blur(_Held):
     """The scene without the person, blurred; strength 0..1."""
 
     transparent = False
@@ -158,10 +177,10 @@ class Blur:
         return blurred(scene.small, low_alpha(scene.coefficients, scene.small), self.strength)
 
     def cover(self, full: Size, pts_s: float) -> UInt8Array:  # noqa: ARG002 - a cover shows nothing of the scene
-        return _plain(np.full(3, COVER_GREY, np.float32), full)
+        return _plain(COVER_GREY, COVER_GREY, COVER_GREY, full)
 
 
-class Transparent:
+class Transparent(_Held):
     """Nothing: the output carries alpha."""
 
     transparent = True
@@ -170,7 +189,7 @@ class Transparent:
         return None
 
     def cover(self, full: Size, pts_s: float) -> UInt8Array:  # noqa: ARG002 - black under alpha 0
-        return _plain(np.zeros(3, np.float32), full)
+        return _plain(0.0, 0.0, 0.0, full)
 
 
 def open_backdrop(spec: str) -> Backdrop:
@@ -179,7 +198,7 @@ def open_backdrop(spec: str) -> Backdrop:
     Raises BackdropError that says what can be named.
     """
     kind, _, rest = spec.partition(":")
-    if kind == "transparent":
+    if spec == "transparent":
         return Transparent()
     if kind == "blur":
         try:
@@ -188,14 +207,15 @@ def open_backdrop(spec: str) -> Backdrop:
             raise BackdropError(f"expected a blur of 0 to 1, such as blur:0.6, got {spec!r}") from error
     colour = COLOURS.get(spec.lower(), spec)
     if re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
-        return Colour(np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / 255)
-    return _from_file(Path(spec))
+        return Colour(np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / np.float32(255))
+    return _from_file(spec)
 
 
-def _from_file(path: Path) -> Backdrop:
-    if not path.is_file():
+def _from_file(spec: str) -> Backdrop:
+    path = Path(spec)
+    if not os.path.isfile(spec):  # Path.is_file raises for names that are too long and folders that may not be entered
         raise BackdropError(
-            f"no backdrop {str(path)!r}: expected blur, transparent, a colour such as #1e90ff or "
+            f"no backdrop {spec!r}: expected blur, transparent, a colour such as #1e90ff or "
             f"{'/'.join(COLOURS)}, or the path of a picture or video"
         )
     if path.suffix.lower() not in PICTURES:

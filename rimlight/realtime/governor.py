@@ -19,6 +19,7 @@ from rimlight.signature import STRIDE
 from rimlight.types import Frame, Size
 
 SIDES = (512, 448, 384, 320, 256)  # internal long sides, as far as they lie below where a stream begins
+LEAST_SIDE = 64  # that a network takes
 MOST_SKIP = 4  # at the lowest side, of how many frames at least one is taken
 PERIOD_S = 1.0  # between two looks
 BUSY_STAGES = ("matte", "paint")  # not read and write: those wait for a camera and a receiver, which no detail changes
@@ -59,8 +60,9 @@ class Config:
     """The budget, the ladder from its dearest step to its cheapest, and how patient the rule is.
 
     frame_rate: frames per second that the source gives. over_s: time over budget before a step down. calm_s: time with
-    headroom before a step up; it doubles, up to longest_calm_s, whenever a step up had to be taken back within regret_s.
-    settle_s: time after a change in which nothing counts. headroom: share of the budget that a step up may use.
+    headroom before a step up; it doubles, up to longest_calm_s, whenever a step up had to be taken back within
+    regret_s. settle_s: time after a change in which nothing counts. headroom: share of the budget that a step up may
+    come to use.
     """
 
     budget: Budget
@@ -76,7 +78,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The second before: mean seconds per frame of the slowest stage, and the share of all processors in use."""
+    """The second before: mean seconds that a frame kept the stream busy, and the share of all processors in use."""
 
     busy_s: float
     cpu_share: float
@@ -123,19 +125,19 @@ def share_used(measured: Measured, step: Step, config: Config) -> float:
     """How much of the budget is used on a step; above 1 it is exceeded."""
     used, budget = 0.0, config.budget
     if budget.fps is not None:
-        used = measured.busy_s * min(budget.fps, config.frame_rate) / step.every
+        used = measured.busy_s * min(budget.fps, config.frame_rate / step.every)
     if budget.cpu_share is not None:
         used = max(used, measured.cpu_share / budget.cpu_share)
     return used
 
 
 def ladder(long_side: int, frame: Size, skip: int = 1) -> tuple[Step, ...]:
-    """Steps from long_side down, for frames of a size: smaller frames are not enlarged, so steps above them are left out.
+    """Steps from long_side down, without those above the frame's own size: smaller frames are not enlarged.
 
     skip: of how many frames one is taken from the beginning.
     """
     longest = -(-max(frame.height, frame.width) // STRIDE) * STRIDE
-    top = min(long_side, longest)
+    top = min(long_side, max(LEAST_SIDE, longest))
     sides = (top, *(side for side in SIDES if side < top))
     skips = (Step(sides[-1], skip * times) for times in range(2, MOST_SKIP + 1))
     return (*(Step(side, skip) for side in sides), *skips)
@@ -169,15 +171,18 @@ def _down(state: State, used: float, now_s: float, config: Config) -> State:
 class Governor:
     """Chooses which frames of a live source are matted, and at which detail; lives in the matter's thread.
 
-    set_long_side: called when the detail changes. Stats says what is going on: the levels "long_side" and "every", and
-    the counts "skipped", "steps_down", "steps_up". clock and cpu_clock are seconds: of the day, and of all processors.
+    set_long_side: called when the detail changes. in_turn: whether the stages take turns in one thread, so that their
+    times add up; else they work side by side and the slowest counts. clock and cpu_clock: seconds that pass, and
+    seconds of all processors together.
+    Stats says what is going on: the levels "long_side" and "every", the counts "skipped", "steps_down", "steps_up".
     """
 
     def __init__(
-        self, config: Config, stats: Stats, set_long_side: Callable[[int], None],
-        *, clock: Callable[[], float] = time.perf_counter, cpu_clock: Callable[[], float] = time.process_time,
+        self, config: Config, stats: Stats, set_long_side: Callable[[int], None], *, in_turn: bool = False,
+        clock: Callable[[], float] = time.perf_counter, cpu_clock: Callable[[], float] = time.process_time,
     ) -> None:  # fmt: skip
         self._config, self._stats, self._set_long_side = config, stats, set_long_side
+        self._whole: Callable[[list[float]], float] = sum if in_turn else max
         self._clock, self._cpu_clock = clock, cpu_clock
         self._step = config.steps[0]
 
@@ -205,9 +210,8 @@ class Governor:
             return
         before, cpu_before_s = self._totals, self._marked_cpu_s
         self._mark()
-        measured = Measured(
-            slowest(before, self._totals), (self._marked_cpu_s - cpu_before_s) / passed_s / processors()
-        )  # fmt: skip
+        share = (self._marked_cpu_s - cpu_before_s) / passed_s / processors()
+        measured = Measured(self._whole(busy_s(before, self._totals)), share)
         if measured.busy_s:
             index = self._state.index
             self._state, step = decide(self._state, measured, self._marked_s, self._config)
@@ -229,15 +233,15 @@ class Governor:
 Totals = dict[str, tuple[int, float]]
 
 
-def slowest(before: Totals, after: Totals) -> float:
-    """Mean seconds per frame of the slowest of BUSY_STAGES between two totals; 0 where none went through."""
+def busy_s(before: Totals, after: Totals) -> list[float]:
+    """Mean seconds per frame of each of BUSY_STAGES between two totals, after a 0 for where none went through."""
     means = [0.0]
     for stage in BUSY_STAGES:
         calls, seconds = after.get(stage, (0, 0.0))
         calls_before, seconds_before = before.get(stage, (0, 0.0))
         if calls > calls_before:
             means.append((seconds - seconds_before) / (calls - calls_before))
-    return max(means)
+    return means
 
 
 def processors() -> int:

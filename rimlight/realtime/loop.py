@@ -1,7 +1,7 @@
 """The frame loop: source to matter to painter to sink, each in a thread of its own, with bounded queues between.
 
-Live sources are read by the matter's thread itself, so that it always takes the newest frame; files get a reading thread
-that works ahead. Errors travel with the data; every wait has a timeout; nobody joins a thread that may wait for us.
+Live sources are read by the matter's thread itself, so that it always takes the newest frame; files get a reading
+thread that works ahead. Errors travel with the data; every wait has a timeout, that for the threads' end too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from rimlight.realtime.governor import Governor
 from rimlight.realtime.session import Matted, Matter, Painter
 from rimlight.realtime.sinks.base import Sink
 from rimlight.realtime.sources.base import Source
@@ -22,6 +23,7 @@ from rimlight.types import Frame
 Item = TypeVar("Item")
 WAIT_S = 0.1  # how often a waiting thread looks whether it should stop
 DEPTH = 1  # items between stages; with one in work on either side that makes three, IN_FLIGHT allows four
+JOIN_S = 2.0  # a stage in the middle of its work may take this long to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +70,31 @@ class Line(Generic[Item]):
 
 
 def run(
-    source: Source, matter: Matter, painter: Painter, sink: Sink, stats: Stats, written: Callable[[Frame], None]
+    source: Source, matter: Matter, painter: Painter, sink: Sink, stats: Stats,
+    written: Callable[[Frame], None] = lambda _: None, governor: Governor | None = None,
 ) -> None:  # fmt: skip
     """Move every frame of the source to the sink; returns at its end, raises the first error of any stage.
 
-    written is called in the caller's thread after each frame. KeyboardInterrupt stops all threads and goes on to the
-    caller, who closes the sink.
+    written is called in the caller's thread after each frame. governor: chooses among the frames of a live source.
+    KeyboardInterrupt stops all threads and goes on to the caller, who closes the sink.
     """
     stop = threading.Event()
     painted: Line[Frame] = Line("painted", DEPTH, stop, stats)
     matted: Line[list[Matted]] = Line("matted", DEPTH, stop, stats)
     stages: list[Callable[[], None]] = []
     if source.live:
-        groups: Iterator[list[Frame]] = ([frame] for frame in _read(source, stats))
+        newest = _read(source, stats)
+        groups: Iterator[list[Frame]] = ([frame] for frame in (governor.admitted(newest) if governor else newest))
     else:
         read: Line[list[Frame]] = Line("read", DEPTH, stop, stats)
         stages.append(lambda: _feed(_grouped(_read(source, stats), matter.settings.batch), read))
         groups = iter(read)
     stages.append(lambda: _feed(_matted(groups, matter, stats), matted))
     stages.append(lambda: _feed(_painted(iter(matted), painter, stats), painted))
-    for stage in stages:
-        threading.Thread(target=stage, name="rimlight-stage", daemon=True).start()
+    threads = [threading.Thread(target=stage, name="rimlight-stage", daemon=True) for stage in stages]
     try:
+        for thread in threads:
+            thread.start()
         for frame in painted:
             with stats.timed("write"):
                 sink.write(frame)
@@ -98,6 +103,15 @@ def run(
             written(frame)
     finally:
         stop.set()
+        _join(threads)
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    """Let the stages end, so that nobody frees what they use; one that waits for a camera is left behind."""
+    due_s = time.perf_counter() + JOIN_S
+    for thread in threads:
+        if thread.ident is not None:  # an interrupt may come before all are started
+            thread.join(max(0.0, due_s - time.perf_counter()))
 
 
 def _feed(items: Iterator[Item], line: Line[Item]) -> None:
@@ -124,15 +138,20 @@ def _read(source: Source, stats: Stats) -> Iterator[Frame]:
 
 
 def _grouped(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
-    """Groups of consecutive frames of one size, most at a time."""
+    """Groups of consecutive frames of one size: either most at a time or, before a new size and the end, one by one.
+
+    One group is one call of the backend then, and no more calls are in flight than its ring keeps results of.
+    """
     group: list[Frame] = []
     for frame in frames:
-        if group and (len(group) == most or frame.size != group[0].size):
-            yield group
+        if group and frame.size != group[0].size:
+            yield from ([one] for one in group)
             group = []
         group.append(frame)
-    if group:
-        yield group
+        if len(group) == most:
+            yield group
+            group = []
+    yield from ([one] for one in group)
 
 
 def _matted(groups: Iterator[list[Frame]], matter: Matter, stats: Stats) -> Iterator[list[Matted]]:

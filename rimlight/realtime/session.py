@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from rimlight.backends import Backend, Memory, open_backend
-from rimlight.compose import NO_ALPHA, Compositor, EdgeOptions, adjust_edges
+from rimlight.compose import NO_ALPHA, Backing, Compositor, EdgeOptions, adjust_edges
 from rimlight.errors import BackendError
-from rimlight.pixels import Shrinker, empty_i420
+from rimlight.pixels import Shrinker, empty_i420, to_i420
 from rimlight.realtime.backdrops import Backdrop, Scene, open_backdrop
 from rimlight.realtime.sinks.base import PixelFormat
 from rimlight.signature import internal_size
-from rimlight.types import Coefficients, FloatArray, Frame, Matte, Pixels, Size
+from rimlight.types import I420, Coefficients, FloatArray, Frame, Matte, Pixels, Size
 
 IN_FLIGHT = 4  # pictures that stages may hold at once; not more than Backend.RING calls
+MOST_OPEN = 5  # backends kept open, one per internal size: as many as the governor's ladder has sides
 CHANNELS = {"rgb": 3, "rgba": 4}
 
 
@@ -56,20 +57,51 @@ class Matted:
     coefficients: Coefficients
 
 
+@dataclass(slots=True)
+class _Opened:
+    """A backend, the pictures it sees (IN_FLIGHT times (batch, 3, h, w)) and its memory.
+
+    The memory is never emptied, because that would begin the backend's ring anew under results still in flight; a cut
+    makes the network look away from it.
+    """
+
+    backend: Backend
+    rooms: list[FloatArray]
+    memory: Memory | None = None
+    last: int = 0  # address of the newest result
+
+    def check_fresh(self, coefficients: Coefficients) -> None:
+        """Raise BackendError if this is the result that the call before gave: buffers go round a ring."""
+        address = coefficients.offset.ctypes.data
+        if address == self.last:
+            raise BackendError(f"the {self.backend.name} backend gave its last result again; nothing of this frame is shown")
+        self.last = address
+
+
 class Matter:
-    """Frames in order to coefficients; opens the backend at the first frame and again when the internal size changes."""
+    """Frames in order to coefficients; opens a backend for each internal size that comes, and keeps the last few."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.backend: Backend | None = None
-        self._memory: Memory | None = None
+        self._long_side = settings.long_side
+        self._kept: dict[Size, _Opened] = {}  # by internal size, the last used at the end
+        self._opened: _Opened | None = None
         self._full: Size | None = None
         self._shrink: Shrinker | None = None
-        self._rooms: list[FloatArray] = []
         self._turn = 0
 
+    @property
+    def backend(self) -> Backend | None:
+        """The one in use, None before the first frame."""
+        return self._opened.backend if self._opened else None
+
+    def use_long_side(self, long_side: int) -> None:
+        """Let the network see the next frames at another long side; the change counts as a cut."""
+        if long_side != self._long_side:
+            self._long_side, self._full = long_side, None
+
     def matte(self, frames: Sequence[Frame]) -> list[Matted]:
-        """Consecutive frames of one size, at most `batch`; results stay valid for IN_FLIGHT calls.
+        """Consecutive frames of one size, either `batch` or one; results stay valid for IN_FLIGHT calls.
 
         A frame of another size than the one before counts as a cut. Raises BackendError when the network fails or
         returns numbers that are none.
@@ -78,34 +110,38 @@ class Matter:
         if self._full != frames[0].size:
             self._resize(frames[0].size)
             cuts[0] = True
-        assert self.backend is not None and self._shrink is not None
+        opened, shrink = self._opened, self._shrink
+        assert opened is not None
+        assert shrink is not None
         self._turn = (self._turn + 1) % IN_FLIGHT
-        room = self._rooms[self._turn][: len(frames)]
+        room = opened.rooms[self._turn][: len(frames)]
         for frame, small in zip(frames, room, strict=True):
-            self._shrink(frame.pixels, small)
-        found, self._memory = self.backend.clip(room, self._memory, cuts)
+            shrink(frame.pixels, small)
+        found, opened.memory = opened.backend.clip(room, opened.memory, cuts)
         for coefficients in found:
             check_finite(coefficients)
+        opened.check_fresh(found[-1])
         return [Matted(*parts) for parts in zip(frames, room, found, strict=True)]
 
     def _resize(self, full: Size) -> None:
-        small = internal_size(full, self.settings.long_side)
-        if self.backend is None or self.backend.size != small:
-            self.close()
-            self.backend = open_backend(
-                self.settings.backend, small, self.settings.batch, **self.settings.backend_options()
-            )  # fmt: skip
-            shape = (self.settings.batch, 3, small.height, small.width)
-            self._rooms = [np.zeros(shape, np.float32) for _ in range(IN_FLIGHT)]
-        self._memory = None
-        self._full = full
-        self._shrink = Shrinker(full, small)
+        small = internal_size(full, self._long_side)
+        self._opened = self._kept.pop(small, None) or self._open(small)
+        self._kept[small] = self._opened
+        if len(self._kept) > MOST_OPEN:
+            self._kept.pop(next(iter(self._kept))).backend.close()
+        self._full, self._shrink = full, Shrinker(full, small)
+
+    def _open(self, small: Size) -> _Opened:
+        settings = self.settings
+        backend = open_backend(settings.backend, small, settings.batch, **settings.backend_options())
+        shape = (settings.batch, 3, small.height, small.width)
+        return _Opened(backend, [np.zeros(shape, np.float32) for _ in range(IN_FLIGHT)])
 
     def close(self) -> None:
-        """Free the backend."""
-        if self.backend is not None:
-            self.backend.close()
-        self.backend = self._memory = None
+        """Free the backends; a frame that comes later opens one again."""
+        for opened in self._kept.values():
+            opened.backend.close()
+        self._kept, self._opened, self._full = {}, None, None
 
 
 class Painter:
@@ -118,35 +154,47 @@ class Painter:
         self._compositor: Compositor | None = None
         self._rooms: list[Pixels] = []
         self._turn = 0
+        self._sharp: tuple[Backing, I420] | None = None
 
-    def paint(self, matted: Matted) -> Frame:
-        """The frame before its backdrop, or foreground with alpha for "rgba"; valid for IN_FLIGHT calls."""
+    def paint(self, matted: Matted, out: Pixels | None = None) -> Frame:
+        """The frame before its backdrop, or foreground with alpha for "rgba".
+
+        Painted into out, or into one of the painter's own pictures, which stays valid for IN_FLIGHT calls.
+        """
         frame, small = matted.frame, Size(*matted.small.shape[1:])
         if self._compositor is None or (self._compositor.full_size, self._compositor.small) != (frame.size, small):
             self._compositor = Compositor(frame.size, small)
-            self._rooms = [self._room(frame.size) for _ in range(IN_FLIGHT)]
-        self._turn = (self._turn + 1) % IN_FLIGHT
-        out = self._rooms[self._turn]
+            self._rooms = []
+        out = self._own_room(frame.size) if out is None else out
         coefficients = adjust_edges(matted.coefficients, matted.small, frame.size, self.edges)
         scene = Scene(frame.pts_s, frame.size, matted.small, matted.coefficients)
         self._compositor.compose(
-            frame.pixels, coefficients, self.backdrop.backing(scene), out,
+            frame.pixels, coefficients, self._in_form(self.backdrop.backing(scene)), out,
             decontaminate=self.edges.decontaminate, alpha=NO_ALPHA,
         )  # fmt: skip
         return Frame(out, frame.pts_s, frame.captured_s, frame.cut)
 
-    def _room(self, size: Size) -> Pixels:
-        if self._wants == "i420":
-            return empty_i420(size)
-        return np.zeros((size.height, size.width, CHANNELS[self._wants]), np.uint8)
+    def _in_form(self, backing: Backing) -> Backing:
+        """A sharp backdrop as planes where planes are written, converted once as long as it is the same picture."""
+        if self._wants != "i420" or backing is None or isinstance(backing, I420) or backing.dtype != np.uint8:
+            return backing
+        if self._sharp is None or self._sharp[0] is not backing:
+            self._sharp = (backing, to_i420(np.asarray(backing, np.uint8)))
+        return self._sharp[1]
+
+    def _own_room(self, size: Size) -> Pixels:
+        if not self._rooms:
+            self._rooms = [empty_pixels(size, self._wants) for _ in range(IN_FLIGHT)]
+        self._turn = (self._turn + 1) % IN_FLIGHT
+        return self._rooms[self._turn]
 
 
 class Session:
     """A stream matted frame by frame in the caller's thread; for loops of your own.
 
-    `matte(frame)` gives alpha and foreground in new arrays; `composite(frame)` the frame before the session's backdrop as
-    (H, W, 3) RGB, or (H, W, 4) with straight alpha where the backdrop is "transparent", in a buffer used again
-    IN_FLIGHT calls later.
+    `matte(frame)` gives alpha and foreground in new arrays; `composite(frame)` the frame before the session's
+    backdrop as (H, W, 3) RGB, or (H, W, 4) with straight alpha where the backdrop is "transparent", in a buffer
+    used again IN_FLIGHT calls later.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -172,14 +220,22 @@ class Session:
         return self._painter.paint(matted)
 
     def close(self) -> None:
-        """Free the backend."""
+        """Free the backend and the backdrop."""
         self._matter.close()
+        self._backdrop.close()
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def empty_pixels(size: Size, wants: PixelFormat) -> Pixels:
+    """A picture to be painted, in the pixels a sink wants."""
+    if wants == "i420":
+        return empty_i420(size)
+    return np.zeros((size.height, size.width, CHANNELS[wants]), np.uint8)
 
 
 def check_finite(coefficients: Coefficients) -> None:

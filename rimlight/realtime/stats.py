@@ -29,11 +29,12 @@ class StageTimes:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All stages, counters and largest queue depths at one moment; elapsed_s since the first frame."""
+    """All stages, counters, largest queue depths and levels at one moment; elapsed_s since the first frame."""
 
     stages: dict[str, StageTimes]
     counts: dict[str, int]
     depths: dict[str, int]
+    levels: dict[str, float]
     elapsed_s: float
 
     @property
@@ -47,14 +48,18 @@ class Stats:
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[float]] = {}
+        self._totals: dict[str, tuple[int, float]] = {}
         self._counts: Counter[str] = Counter()
         self._depths: dict[str, int] = {}
+        self._levels: dict[str, float] = {}
         self._started_s: float | None = None
         self._last_s = 0.0
 
     def sample(self, stage: str, seconds: float) -> None:
         """Note one duration of a stage."""
         self._samples.setdefault(stage, deque(maxlen=WINDOW)).append(seconds)
+        calls, total_s = self._totals.get(stage, (0, 0.0))
+        self._totals[stage] = (calls + 1, total_s + seconds)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -75,11 +80,19 @@ class Stats:
         """Note how many items wait in a queue; the largest is kept."""
         self._depths[queue] = max(frames, self._depths.get(queue, 0))
 
+    def level(self, what: str, value: float) -> None:
+        """Note a value that holds until the next, such as the detail that the governor chose."""
+        self._levels[what] = value
+
+    def totals(self) -> dict[str, tuple[int, float]]:
+        """Calls and seconds of every stage since the beginning; the difference of two tells of the time between."""
+        return dict(self._totals)
+
     def snapshot(self) -> Snapshot:
         """Everything so far."""
         stages = {stage: _times(list(samples)) for stage, samples in list(self._samples.items()) if samples}
         elapsed_s = self._last_s - self._started_s if self._started_s is not None else 0.0
-        return Snapshot(stages, dict(self._counts), dict(self._depths), elapsed_s)
+        return Snapshot(stages, dict(self._counts), dict(self._depths), dict(self._levels), elapsed_s)
 
 
 def _times(seconds: list[float]) -> StageTimes:

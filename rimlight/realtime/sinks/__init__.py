@@ -10,7 +10,7 @@ from rimlight.realtime.sinks import file, null, pictures, pipe, window
 from rimlight.realtime.sinks.base import ReceiverGoneError, Sink, StreamInfo
 from rimlight.realtime.sinks.options import Alpha, Options
 
-__all__ = ["SINKS", "Alpha", "Opener", "Options", "ReceiverGoneError", "Sink", "StreamInfo", "open_sink"]
+__all__ = ["SINKS", "Alpha", "Opener", "Options", "ReceiverGoneError", "Sink", "StreamInfo", "kind_of", "open_sink"]
 
 Opener = Callable[[str, StreamInfo, Options], Sink]
 
@@ -40,12 +40,12 @@ def open_sink(
     Raises SinkError where the output cannot be written or cannot hold what is asked, MissingExtraError for a window
     without a windowing OpenCV.
     """
-    kind, rest = _kind(spec)
+    kind, rest = kind_of(spec)
     return SINKS[kind](rest, info, Options(alpha, overwrite, preset, crf))
 
 
-def _kind(spec: str) -> tuple[str, str]:
-    """Name in the registry and what is left of the spec."""
+def kind_of(spec: str) -> tuple[str, str]:
+    """Name in the registry and what is left of the spec; raises SinkError for an empty one."""
     if not spec.strip():
         raise SinkError("expected a sink, got an empty name; give a file such as out.mp4, a folder, - or window")
     head, _, rest = spec.partition(":")

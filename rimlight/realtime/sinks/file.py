@@ -77,6 +77,11 @@ class FileSink(Ends):
             self.discard()
             raise
 
+    @property
+    def start_s(self) -> float:
+        """What is added to every frame's time: when the first picture is shown, on the clock of the sound."""
+        return 0.0 if self._sound is None else self._sound.start_s
+
     def write(self, frame: Frame) -> None:
         same_size(frame, self._info.size, str(self._target))
         if self._container is None:
@@ -122,8 +127,7 @@ class FileSink(Ends):
         return stream
 
     def _ticks(self, pts_s: float) -> int:
-        start_s = 0.0 if self._sound is None else self._sound.start_s
-        ticks = round((pts_s + start_s) / self._time_base)
+        ticks = round((pts_s + self.start_s) / self._time_base)
         self._last = ticks if self._last is None else max(ticks, self._last + 1)
         return self._last
 

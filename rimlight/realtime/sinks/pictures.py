@@ -26,35 +26,37 @@ class PicturesSink(Ends):
 
     A name without a number takes one frame. Frames may change their size. PNG keeps alpha, straight; JPEG cannot.
     Each picture appears whole or not at all, and those that are there stay whatever comes later. The folder is made
-    where only it is missing.
+    where only it is missing. first: the number of the first picture. pattern: the path that is written, with the number's
+    place if it is numbered.
     Raises SinkError where the folder cannot be written, a picture exists that may not be replaced, or alpha is asked of
     JPEG.
     """
 
-    def __init__(self, path: str | Path, *, alpha: bool = False, overwrite: bool = True) -> None:
+    def __init__(self, path: str | Path, *, alpha: bool = False, overwrite: bool = True, first: int = 0) -> None:
         folder = Path(path)
         is_folder = str(path).endswith(("/", "\\")) or folder.is_dir()
-        self._pattern = folder / "%05d.png" if is_folder else folder
-        self._suffix = _suffix(self._pattern, alpha)
-        self._numbered = NUMBER.search(self._pattern.name) is not None
+        self.pattern = folder / "%05d.png" if is_folder else folder
+        self._suffix = _suffix(self.pattern, alpha)
+        self.numbered = NUMBER.search(self.pattern.name) is not None
         self._overwrite = overwrite
         self.wants: PixelFormat = "rgba" if alpha else "rgb"
         self.carries_alpha = alpha
         self.frames = 0
-        _make(self._pattern.parent)
-        self._refuse_existing(self._name(0))
+        self._first = first
+        _make(self.pattern.parent)
+        self._refuse_existing(self._name(first))
 
     def write(self, frame: Frame) -> None:
-        if self.frames and not self._numbered:
-            raise SinkError(f"{self._pattern} holds one picture; write a number into the name, such as out/%05d.png")
-        target = self._name(self.frames)
+        if self.frames and not self.numbered:
+            raise SinkError(f"{self.pattern} holds one picture; write a number into the name, such as out/%05d.png")
+        target = self._name(self._first + self.frames)
         self._refuse_existing(target)
         _write(target, self._encoded(frame))
         self.frames += 1
 
     def _name(self, index: int) -> Path:
-        name = NUMBER.sub(lambda match: match[0] % index, self._pattern.name, count=1)
-        return self._pattern.with_name(name)
+        name = NUMBER.sub(lambda match: match[0] % index, self.pattern.name, count=1)
+        return self.pattern.with_name(name)
 
     def _encoded(self, frame: Frame) -> UInt8Array:
         if self.carries_alpha:

@@ -11,7 +11,7 @@ from rimlight.realtime.sources import camera, file, pattern, picture
 from rimlight.realtime.sources.base import Source
 from rimlight.types import Size
 
-__all__ = ["SOURCES", "Opener", "Source", "open_source"]
+__all__ = ["SOURCES", "Opener", "Source", "kind_of", "open_source"]
 
 Opener = Callable[[str, Size | None, Fraction | None], Source]
 
@@ -31,12 +31,12 @@ def open_source(spec: str, *, size: Size | None = None, rate: Fraction | None = 
     size and rate are asked of a camera (which may give others) and of the pattern; a rate also times a picture.
     Raises SourceError where nothing can be opened, or where a file is asked for a size or rate that is not its own.
     """
-    kind, rest = _kind(spec)
+    kind, rest = kind_of(spec)
     return SOURCES[kind](rest, size, rate)
 
 
-def _kind(spec: str) -> tuple[str, str]:
-    """Name in the registry and what is left of the spec."""
+def kind_of(spec: str) -> tuple[str, str]:
+    """Name in the registry and what is left of the spec; raises SourceError for what can be none."""
     if not spec.strip():
         raise SourceError("expected a source, got an empty name; give a file, camera:0 or pattern")
     if "://" in spec:
