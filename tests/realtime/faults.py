@@ -77,13 +77,19 @@ class FaultyBackend(FakeBackend):
 
 
 class ScanningSink(NullSink):
-    """Counts frames, and every pixel outside the largest possible matte that is not exactly the backdrop."""
+    """Counts frames, and every pixel outside the largest possible matte that is not exactly the backdrop.
 
-    def __init__(self, enough: int, stop: threading.Event) -> None:
+    Ends the stream after `enough` frames; if both is set, only once the person and the cover were both shown, however
+    slow the machine is (MOST frames at the most).
+    """
+
+    MOST = 30_000
+
+    def __init__(self, enough: int, stop: threading.Event, *, both: bool = False) -> None:
         super().__init__("rgb")
         rows, columns = np.linspace(-1, 1, SIZE.height)[:, None], np.linspace(-1, 1, SIZE.width)[None]
         self._outside = np.hypot(columns, rows - 0.3) > 0.8
-        self._enough, self._stop = enough, stop
+        self._enough, self._stop, self._both = enough, stop, both
         self.leaked = self.seen = self.with_person = self.shown_after = 0
         self._cover_since_person = False
 
@@ -95,7 +101,8 @@ class ScanningSink(NullSink):
         self.with_person += person
         self._cover_since_person |= bool(self.with_person) and not person
         self.shown_after += self._cover_since_person and person
-        if self.seen >= self._enough:
+        satisfied = not self._both or 0 < self.with_person < self.seen
+        if (self.seen >= self._enough and satisfied) or self.seen >= self.MOST:
             self._stop.set()
 
 

@@ -7,7 +7,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from rimlight.backends import Backend
 from rimlight.realtime.session import Matted, Settings
 from rimlight.realtime.sinks.base import Ends, PixelFormat
 from rimlight.realtime.sources.base import Closes
@@ -86,8 +85,3 @@ def copied(coefficients: Coefficients) -> Coefficients:
 def same(matted: Matted, coefficients: Coefficients) -> bool:
     pairs = ((matted.coefficients.scale, coefficients.scale), (matted.coefficients.offset, coefficients.offset))
     return all(np.array_equal(one, other) for one, other in pairs)
-
-
-def backend_of(backend: Backend | None) -> Backend:
-    assert backend is not None
-    return backend
