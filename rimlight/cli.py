@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -69,7 +70,13 @@ def cli(context: click.Context) -> None:
     help="Take the room's colour out of half-transparent pixels.",
 )
 @click.option(
-    "--batch", default=1, show_default=True, type=click.IntRange(1, 64), help="Frames per network call (files)."
+    "--batch",
+    default=0,
+    type=click.IntRange(0, 64),
+    help="Frames of a file per network call  [default: 1 on processors, up to 4 on others]",
+)
+@click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(1, 64), help="Processes that share a file's frames."
 )
 @click.option("--size", "camera_size", metavar="WxH", help="Size to ask of a camera or pattern.")
 @click.option("--rate", "camera_rate", metavar="FPS", help="Frame rate to ask of a camera or pattern.")
@@ -131,14 +138,16 @@ cli.add_command(bench)  # its commands import what they need when they run
 
 def main() -> None:
     """Entry point: errors of the user's making are one line on stderr and exit code 2."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # of a damaged picture our one line tells enough
     logging.basicConfig(format="rimlight: %(message)s", level=logging.WARNING)
     try:
         cli(standalone_mode=False)
     except (RimlightError, click.ClickException) as error:
         click.echo(f"rimlight: {one_line(error)}", err=True)
         sys.exit(EXIT_BAD_INPUT)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("rimlight: interrupted; what was written so far is closed and playable", err=True)
+    except (KeyboardInterrupt, click.Abort) as error:
+        kept = str(error.__cause__ or "") or "what was written so far is closed and playable"
+        click.echo(f"rimlight: interrupted; {kept}", err=True)
         sys.exit(EXIT_INTERRUPTED)
 
 

@@ -8,9 +8,12 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import cv2
 
 Facts: TypeAlias = dict[str, Any]
 
@@ -21,6 +24,7 @@ PACKAGES = ("numpy", "opencv-python-headless", "opencv-python", "onnxruntime", "
 MORE_PACKAGES = ("tensorrt", "ai-edge-litert", "av", "aiortc", "rimlight")
 BUSY_LOAD = 0.5  # load per core before the run, above which a timing is not to be trusted
 BUSY_SPREAD = 0.25  # (p90 - p10) / median of one timing
+BUSY_OTHERS = 0.1  # share of all processors that other programs took during the run
 
 
 def describe_machine(root: Path = ROOT) -> Facts:
@@ -42,14 +46,61 @@ def describe_machine(root: Path = ROOT) -> Facts:
     }
 
 
-def busy_note(facts: Facts, spread: float | None = None) -> str | None:
-    """One line that says why the timings are doubtful, or None: load before the run, or spread of a timing.
+class Neighbours:
+    """How much other programs take of the processors from now on."""
 
-    spread: (p90 - p10) / median, from relative_spread.
+    def __init__(self) -> None:
+        self._start = self._seconds()
+
+    def share(self) -> float | None:
+        """0..1 of all processors since the start; None where the system does not tell."""
+        now = self._seconds()
+        if self._start is None or now is None or now[1] <= self._start[1]:
+            return None
+        busy, total, own = (after - before for after, before in zip(now, self._start, strict=True))
+        return round(min(1.0, max(0.0, (busy - own) / total)), 3)
+
+    @staticmethod
+    def _seconds() -> tuple[float, float, float] | None:
+        """Busy and all processor seconds of the machine, and those of this process."""
+        line = re.match(r"cpu\s+([\d ]+)", _stat())
+        if line is None:
+            return None
+        user, nice, system, idle, iowait, *rest = (int(field) / os.sysconf("SC_CLK_TCK") for field in line[1].split())
+        busy = user + nice + system + sum(rest[:3])  # interrupts and stolen time; guests are in user already
+        return busy, busy + idle + iowait, sum(os.times()[:4])
+
+
+@contextmanager
+def held_to(cores: int) -> Iterator[bool]:
+    """Let this thread, the ones it starts and OpenCV use no more than this many processors.
+
+    Yields whether the system can hold them to it. Threads that run already keep what they have.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(cores)
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else set()
+    if allowed:
+        os.sched_setaffinity(0, sorted(allowed)[:cores])
+    try:
+        yield bool(allowed)
+    finally:
+        cv2.setNumThreads(threads)
+        if allowed:
+            os.sched_setaffinity(0, allowed)
+
+
+def busy_note(facts: Facts, spread: float | None = None, others: float | None = None) -> str | None:
+    """One line that says why the timings are doubtful, or None.
+
+    spread: (p90 - p10) / median, from relative_spread. others: from Neighbours.share; where it is not known, the load
+    before the run counts, which may be the load of the run before.
     """
     reasons = []
     load, cores = facts.get("load"), facts.get("cores") or 1
-    if load is not None and load > BUSY_LOAD * cores:
+    if others is not None and others > BUSY_OTHERS:
+        reasons.append(f"other programs took {others:.0%} of the processors")
+    if others is None and load is not None and load > BUSY_LOAD * cores:
         reasons.append(f"load was {load:.1f} on {cores} cores before the run")
     if spread is not None and spread > BUSY_SPREAD:
         reasons.append(f"timings spread by {spread:.0%} of their median")
@@ -132,4 +183,9 @@ def _git_output(git: str, root: Path, *arguments: str) -> str | None:
 
 def _cpuinfo() -> str:
     path = Path("/proc/cpuinfo")
+    return path.read_text(errors="replace") if path.is_file() else ""
+
+
+def _stat() -> str:
+    path = Path("/proc/stat")
     return path.read_text(errors="replace") if path.is_file() else ""

@@ -15,11 +15,12 @@ PANEL_INCHES = (2.6, 0.32)  # a panel's width, and its height for each bar
 COLOURS = ("#c2410c", "#1d4ed8", "#0f766e", "#7c3aed", "#a16207", "#475569")
 
 
-def plot_quality(figures: Mapping[str, Any], path: Path) -> Path:
+def plot_quality(figures: Mapping[str, Any], path: Path, texts: Mapping[str, str] | None = None) -> Path:
     """Bar charts of the means as PNG: a row for each size, a panel for each measure, a bar for each matter.
 
-    figures: of a record by QualityResults.record. Returns path. Raises MissingExtraError without matplotlib,
-    SourceError if the figures are not of a quality record, SinkError if the path cannot be written.
+    figures: of a record by QualityResults.record. texts: to be kept in the file, by key. Returns path.
+    Raises MissingExtraError without matplotlib, SourceError if the figures are not of a quality record, SinkError if
+    the path cannot be written.
     """
     means = figures.get("means")
     if not means:
@@ -27,7 +28,7 @@ def plot_quality(figures: Mapping[str, Any], path: Path) -> Path:
     figure = _figure_of(means)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "chart.png"
-        figure.savefig(draft, dpi=150)
+        figure.savefig(draft, dpi=150, metadata=dict(texts or {}))
         write_whole(path, draft.read_bytes())
     return path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -10,13 +10,12 @@ from typing import Any, Protocol
 
 from rimlight.benchmarks.machine import describe_machine
 from rimlight.benchmarks.records import Record, new_record
+from rimlight.benchmarks.tables import figure, markdown
 from rimlight.benchmarks.testset import TrueClip, TrueFrame, find_clips
 from rimlight.errors import FrameError
 from rimlight.metrics import CONVENTIONS, ClipScores, conventions_for, mean_scores, motion_vectors
 from rimlight.metrics.clip import FOREGROUND, Scores
 from rimlight.types import FloatArray, Size, UInt8Array
-
-Table = list[list[str]]
 
 
 class Matter(Protocol):
@@ -148,25 +147,5 @@ def _foregrounds(foreground: UInt8Array | None, frame: TrueFrame) -> tuple[UInt8
 def _table(convention: str, rows: Mapping[str, Mapping[str, float]]) -> str:
     names = [measure.name for measure in CONVENTIONS[convention].measures] + [FOREGROUND]
     columns = [name for name in names if any(name in row for row in rows.values())]
-    body = [[label, *(_figure(row.get(name)) for name in columns)] for label, row in rows.items()]
-    return _markdown([["matter", *columns], *body])
-
-
-def _markdown(table: Table) -> str:
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-
-    def line(cells: Iterable[str]) -> str:
-        first, *rest = (
-            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))
-        )
-        return "| " + " | ".join([first, *rest]) + " |"
-
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    return "\n".join([line(table[0]), line(rule), *(line(row) for row in table[1:])])
-
-
-def _figure(value: float | None) -> str:
-    """Four digits, without an exponent where sums are large."""
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if value >= 1000 else f"{value:#.4g}"
+    body = [[label, *(figure(row.get(name)) for name in columns)] for label, row in rows.items()]
+    return markdown([["matter", *columns], *body])

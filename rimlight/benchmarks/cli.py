@@ -1,0 +1,239 @@
+"""`rimlight bench`: parse, call, print a table, keep a record. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rimlight.types import Size
+
+if TYPE_CHECKING:
+    from rimlight.benchmarks.records import Record
+
+Command = Callable[..., Any]
+VIDEO_SIZES = ("1280x720", "1920x1080")
+
+
+class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in click's newest releases only
+    """WIDTHxHEIGHT as a Size; raises FrameError otherwise."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Size:  # noqa: ARG002
+        """Size of the text."""
+        return value if isinstance(value, Size) else Size.parse(value)
+
+
+@click.group()
+def bench() -> None:
+    """Measure speed, quality and memory; results are JSON."""
+
+
+def several_sizes(*usual: str) -> Callable[[Command], Command]:
+    """--size, any number of times."""
+    return click.option(
+        "--size", "sizes", multiple=True, default=usual, show_default=True, type=SizeType(),
+        help="Size of the frames; may be repeated.",
+    )  # fmt: skip
+
+
+def one_size(usual: str) -> Callable[[Command], Command]:
+    """--size, once."""
+    return click.option("--size", default=usual, show_default=True, type=SizeType(), help="Size of the frames.")
+
+
+def source_option(command: Command) -> Command:
+    """--source FILE."""
+    help_text = "A video  [default: the demo's portrait]"
+    return click.option("--source", type=click.Path(path_type=Path), help=help_text)(command)
+
+
+def backend_option(command: Command) -> Command:
+    """--backend, once."""
+    return click.option("--backend", default="auto", show_default=True, help="What runs our network.")(command)
+
+
+def threads_option(usual: int | None) -> Callable[[Command], Command]:
+    """--threads."""
+    help_text = "Threads of everyone." if usual else "Threads of the network  [default: all]"
+    return click.option("--threads", type=click.IntRange(1), default=usual, show_default=bool(usual), help=help_text)
+
+
+def out_option(command: Command) -> Command:
+    """--out FOLDER."""
+    return click.option(
+        "--out", type=click.Path(path_type=Path), help="Folder of the record  [default: benchmarks/results]"
+    )(command)
+
+
+def peers_option(command: Command) -> Command:
+    """--peer, any number of times."""
+    return click.option(
+        "--peer", "peers", multiple=True, metavar="NAME",
+        help="rvm, modnet, mediapipe-landscape, mediapipe-general, is-net; may be repeated  [default: the first four]",
+    )(command)  # fmt: skip
+
+
+@bench.command("latency")
+@several_sizes(*VIDEO_SIZES)
+@click.option("--backend", "backends", multiple=True, help="May be repeated  [default: all installed]")
+@click.option("--device", default="cpu", show_default=True, help="Where the backends run.")
+@click.option("--detail", default=512, show_default=True, metavar="PX", help="Longer side of the network's picture.")
+@threads_option(None)
+@click.option("--repeats", type=click.IntRange(0), default=100, show_default=True, help="Rounds of the stages.")
+@click.option("--blocks", type=click.IntRange(0), default=3, show_default=True, help="Blocks of each stream.")
+@click.option("--frames", type=click.IntRange(2), default=120, show_default=True, help="Frames of a block.")
+@source_option
+@out_option
+def latency_command(sizes: tuple[Size, ...], backends: tuple[str, ...], out: Path | None, **options: Any) -> None:
+    """Time every stage of a frame, and whole streams."""
+    from rimlight.benchmarks.latency import Plan, measure, render, usual_backends
+    from rimlight.realtime.session import Settings
+
+    settings = Settings(device=options["device"], long_side=options["detail"], threads=options["threads"])
+    counts = {name: options[name] for name in ("repeats", "blocks", "frames", "source")}
+    _finish(measure(Plan(sizes, backends or usual_backends(), settings, **counts), _say), render, out)
+
+
+@bench.command("macs")
+@several_sizes("512x512", "512x288")
+@click.option(
+    "--frame-size",
+    "frame_sizes",
+    multiple=True,
+    default=VIDEO_SIZES,
+    show_default=True,
+    type=SizeType(),
+    help="Size of the full-resolution pass; may be repeated.",
+)
+@out_option
+def macs_command(sizes: tuple[Size, ...], frame_sizes: tuple[Size, ...], out: Path | None) -> None:
+    """Count parameters, multiplications and bytes."""
+    from rimlight.benchmarks.macs import count, render
+
+    _finish(count(sizes, frame_sizes), render, out)
+
+
+@bench.command("peers")
+@several_sizes("512x288", *VIDEO_SIZES)
+@peers_option
+@backend_option
+@threads_option(2)
+@click.option("--frames", type=click.IntRange(1), default=60, show_default=True, help="Pairs of each size and peer.")
+@out_option
+def peers_command(sizes: tuple[Size, ...], peers: tuple[str, ...], out: Path | None, **options: Any) -> None:
+    """Compare with peers frame by frame, RGB to composite."""
+    from rimlight.benchmarks.peers import USUAL_PEERS
+    from rimlight.benchmarks.versus import Contest, compare, render
+
+    _finish(compare(Contest(sizes, peers or USUAL_PEERS, **options), _say), render, out)
+
+
+@bench.command("endtoend")
+@one_size("1920x1080")
+@source_option
+@click.option("--sink", default="null:i420", show_default=True, help="Where frames go.")
+@click.option(
+    "--ratio",
+    "ratios",
+    multiple=True,
+    type=click.FloatRange(0.05, 1),
+    default=(0.25, 0.4),
+    show_default=True,
+    help="RVM's downsample ratio; may be repeated.",
+)
+@backend_option
+@threads_option(2)
+@click.option("--blocks", type=click.IntRange(1), default=5, show_default=True, help="Blocks of each stream.")
+@click.option("--frames", type=click.IntRange(2), default=90, show_default=True, help="Frames of a block.")
+@out_option
+def endtoend_command(out: Path | None, **options: Any) -> None:
+    """Compare with RVM from file to finished planes.
+
+    Both run in the same loop, block by block in turn, with the same decoder thread.
+    """
+    from rimlight.benchmarks.endtoend import Race, race, render
+
+    _finish(race(Race(**options), _say), render, out)
+
+
+@bench.command("quality")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--backend", "backends", multiple=True, default=("auto",), show_default=True, help="May be repeated.")
+@peers_option
+@click.option("--no-peers", is_flag=True, help="Only rimlight.")
+@threads_option(2)
+@click.option("--per-clip", is_flag=True, help="A row for each clip too.")
+@out_option
+def quality_command(folder: Path, out: Path | None, **options: Any) -> None:
+    """Score mattes on clips with the truth.
+
+    FOLDER holds CLIP/src, CLIP/pha and, where it is known, CLIP/fgr.
+    """
+    from rimlight.benchmarks.peers import USUAL_PEERS
+    from rimlight.benchmarks.quality_run import Exam, run
+
+    peers = () if options["no_peers"] else options["peers"] or USUAL_PEERS
+    exam = Exam(folder, options["backends"], peers, options["threads"], options["per_clip"])
+    table, paths = run(exam, out, _say)
+    click.echo(table)
+    _say(", ".join(str(path) for path in paths))
+
+
+@bench.command("memory")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=10, show_default=True)
+@one_size("1280x720")
+@source_option
+@click.option("--sink", default="null:i420", show_default=True, help="Where frames go.")
+@click.option("--backdrop", default="blur", show_default=True)
+@click.option("--every", "every_s", type=click.FloatRange(0), default=1.0, show_default=True, help="Seconds a look.")
+@backend_option
+@click.option("--device", default="cpu", show_default=True, help="Where the backend runs.")
+@threads_option(None)
+@out_option
+def memory_command(minutes: float, out: Path | None, **options: Any) -> None:
+    """Watch memory and threads during a long stream."""
+    from rimlight.benchmarks.memory import Soak, render, soak
+    from rimlight.realtime.session import Settings
+
+    settings = Settings(**{name: options.pop(name) for name in ("backend", "backdrop", "device", "threads")})
+    _finish(soak(Soak(settings, minutes * 60, **options)), render, out)
+
+
+@bench.command("report")
+@click.option("--check", is_flag=True, help="Write nothing; fail if a document or chart is stale.")
+@click.option("--results", type=click.Path(path_type=Path), help="Folder of records  [default: benchmarks/results]")
+@click.option("--images", type=click.Path(path_type=Path), help="Folder of charts  [default: docs/images]")
+@click.argument("documents", nargs=-1, type=click.Path(path_type=Path))
+def report_command(check: bool, **options: Any) -> None:
+    """Write documents' tables and charts anew.
+
+    DOCUMENTS are README.md and docs/performance.md unless others are named.
+    """
+    from rimlight.benchmarks import report
+
+    places = report.usual_places(options["results"], options["documents"], options["images"])
+    if check:
+        report.check(places)
+        _say("documents and charts say what the records say")
+        return
+    changed = report.update(places)
+    _say(", ".join(path.name for path in changed) or "nothing to change")
+
+
+def _finish(record: Record, render: Callable[[Record], str], out: Path | None) -> None:
+    """Print the table, keep the record, and say if the machine was busy."""
+    from rimlight.benchmarks.records import write_record
+
+    click.echo(render(record))
+    busy = record.figures.get("peace", {}).get("busy")
+    if busy:
+        click.echo(f"\n{busy}")
+    _say(str(write_record(record, out)))
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
