@@ -126,7 +126,9 @@ class Live:
         """Wait for a finished picture, at most one tick, and let the safety machine say what is shown."""
         worker = self._tended(sink)
         tick_s = float(1 / self._rate)
-        stamp_s = worker.finished.take(tick_s) if worker else _rest(tick_s)
+        stamp_s = worker.finished.take(tick_s) if worker else None
+        if worker is None:
+            time.sleep(tick_s)  # the one place that sleeps: nothing is to be waited for
         with self._lock:
             now_s = time.perf_counter()
             if worker is not None and stamp_s is not None:
@@ -196,7 +198,3 @@ class Live:
             self._cover = (picture, converted)
         return self._cover[1]
 
-
-def _rest(seconds: float) -> None:
-    """The one place that sleeps: a tick of a stream that has nothing to wait for."""
-    time.sleep(seconds)

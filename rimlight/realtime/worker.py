@@ -130,6 +130,6 @@ def fitted(frame: Frame, size: Size, mirror: bool) -> Frame:
 def mirrored(pixels: Pixels) -> Pixels:
     """Left and right changed."""
     if isinstance(pixels, I420):
-        planes = (np.ascontiguousarray(plane[:, ::-1]) for plane in (pixels.y, pixels.u, pixels.v))
-        return I420(*planes, bt709=pixels.bt709, full_range=pixels.full_range)
+        y, u, v = (np.ascontiguousarray(plane[:, ::-1]) for plane in (pixels.y, pixels.u, pixels.v))
+        return I420(y, u, v, bt709=pixels.bt709, full_range=pixels.full_range)
     return np.ascontiguousarray(pixels[:, ::-1])

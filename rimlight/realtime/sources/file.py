@@ -19,7 +19,7 @@ from rimlight.realtime.sources.base import Closes
 from rimlight.realtime.sources.decoding import Decoding
 from rimlight.realtime.sources.index import Index, read_index
 from rimlight.realtime.sources.timeline import Timeline
-from rimlight.realtime.sources.unpack import Unpacker
+from rimlight.realtime.sources.unpack import Unpacker, turns_of
 from rimlight.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -44,9 +44,10 @@ class FileSource(Closes):
 
     def __init__(self, path: str | Path, *, frames: range | None = None) -> None:
         self._path = Path(path)
-        self._unpack = Unpacker()
         self._lock = Lock()  # closing in the middle of a decoder's call would crash the process
         self._decoding = Decoding(self._path)
+        known = self._path.stat()
+        self._unpack = Unpacker(turns_of(str(self._path.resolve()), known.st_mtime_ns, known.st_size))
         self._closed = False
         try:
             self.rate = self._decoding.rate
@@ -150,6 +151,8 @@ class FileSource(Closes):
     def _reopen(self) -> None:
         self._decoding.close()
         self._decoding = Decoding(self._path)
+        known = self._path.stat()
+        self._unpack = Unpacker(turns_of(str(self._path.resolve()), known.st_mtime_ns, known.st_size))
 
     def _say_damage(self, seen: int, end_s: float) -> None:
         exact, length_s = self._decoding.exact_count, self._decoding.length_s

@@ -6,6 +6,8 @@ Letters: H, W height and width of a picture.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -25,13 +27,18 @@ MATRICES_UNSPECIFIED = (0, 2)
 RANGE_FULL = 2
 
 
-class Unpacker:
-    """Turns decoded pictures into pixels; keeps the converter of the less common formats between calls."""
+Turns: TypeAlias = "dict[int, tuple[int, int, int, int] | None]"
 
-    def __init__(self) -> None:
+
+class Unpacker:
+    """Turns decoded pictures into pixels; keeps the converter of the less common formats between calls.
+
+    turns: the display matrices of the file, by rotation, as turns_of gives them.
+    """
+
+    def __init__(self, turns: Turns) -> None:
         self._converter = VideoReformatter()
-        self._rotation: int | None = None
-        self._turn: tuple[int, int, int, int] | None = None
+        self._turns = turns
 
     def __call__(self, picture: VideoFrame) -> Pixels:
         """I420 planes or (H, W, 3) RGB, turned upright by the display matrix.
@@ -50,11 +57,16 @@ class Unpacker:
 
     def _display_matrix(self, picture: VideoFrame) -> tuple[int, int, int, int] | None:
         # Asking a picture for its side data makes it outlive its use until the garbage collector comes, which in 4K is
-        # gigabytes: so only where the rotation is another.
-        if picture.rotation != self._rotation:
-            self._rotation = picture.rotation
-            self._turn = display_matrix(picture)
-        return self._turn
+        # gigabytes: so only once for every rotation of a file, however often the file is opened.
+        if picture.rotation not in self._turns:
+            self._turns[picture.rotation] = display_matrix(picture)
+        return self._turns[picture.rotation]
+
+
+@lru_cache(maxsize=64)
+def turns_of(path: str, modified_ns: int, size: int) -> Turns:  # noqa: ARG001 - they tell files of one name apart
+    """Display matrices by rotation, filled as they are met; one and the same for a file that did not change."""
+    return {}
 
 
 def view(plane: VideoPlane, channels: int = 1) -> UInt8Array:
