@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,16 +14,20 @@ import click
 from tqdm import tqdm
 
 from rimlight.compose import EdgeOptions
-from rimlight.errors import RimlightError, SinkError
+from rimlight.errors import RimlightError, SinkError, SourceError
+from rimlight.realtime.batch import batch_for
 from rimlight.realtime.governor import Budget
+from rimlight.realtime.jobs import Plan, plan_jobs, run_jobs
 from rimlight.realtime.runner import Report, run_stream
 from rimlight.realtime.session import Settings
+from rimlight.realtime.sinks import Alpha
 from rimlight.realtime.sources import open_source
 from rimlight.realtime.sources.base import Source
 from rimlight.realtime.sources.file import FileSource
 from rimlight.realtime.stats import Snapshot, Stats
 from rimlight.types import Frame, Size
 
+log = logging.getLogger(__name__)
 FASTEST_HZ = 1000
 
 
@@ -50,7 +55,7 @@ class Progress:
         self._bar.leave = kind is None or issubclass(kind, KeyboardInterrupt)
         self._bar.close()
 
-    def __call__(self, frame: Frame) -> None:  # noqa: ARG002 - counted, not looked at
+    def __call__(self, frame: Frame | None = None) -> None:  # noqa: ARG002 - counted, not looked at
         if self.live and self._bar.n % 15 == 14:
             self._bar.set_postfix_str(live_status(self.stats.snapshot()))
         self._bar.update()
@@ -74,25 +79,51 @@ def settings_from(options: dict[str, Any]) -> Settings:
     )  # fmt: skip
     return Settings(
         backend=options["backend"], backdrop=options.get("backdrop", "blur"), edges=edges, device=options["device"],
-        long_side=options["detail"], batch=options.get("batch", 1), threads=options["threads"],
+        long_side=options["detail"], batch=options.get("batch") or 1, threads=options["threads"],
     )  # fmt: skip
 
 
 def run_from_options(options: dict[str, Any]) -> None:
     """`rimlight run`."""
-    settings = settings_from(options)
-    source = _open(options)
+    plan = _plan(options) if options["jobs"] > 1 else None  # by names first: no camera is opened to be refused
     stats = Stats()
+    with _open(options) as source:
+        count = plan.count if plan else source.count
+        with Progress(count, source.live, options["quiet"], stats) as progress:
+            report = _run(options, source, plan, stats, progress)
+    if not options["quiet"]:
+        summarise(report)
+
+
+def _run(options: dict[str, Any], source: Source, plan: Plan | None, stats: Stats, progress: Progress) -> Report:
+    settings = replace(settings_from(options), batch=_batch(options, live=source.live))
+    budget = budget_from(options, source)
+    alpha: Alpha = "side-by-side" if options["side_by_side"] else True
     sound_from = (
         options["source"].removeprefix("file:") if options["sound"] and isinstance(source, FileSource) else None
     )
-    with source, Progress(source.count, source.live, options["quiet"], stats) as progress:
-        report = run_stream(
-            source, options["sink"], settings, alpha="side-by-side" if options["side_by_side"] else True,
-            sound_from=sound_from, budget=budget_from(options, source), stats=stats, written=progress,
+    if plan is None:
+        return run_stream(
+            source, options["sink"], settings, alpha=alpha, sound_from=sound_from, budget=budget, stats=stats,
+            written=progress,
         )  # fmt: skip
-    if not options["quiet"]:
-        summarise(report)
+    if budget is not None:
+        raise SourceError("a budget is for live sources; every frame of a file is matted at full detail, leave it out")
+    return run_jobs(
+        plan, options["sink"], settings, alpha=alpha, sound_from=sound_from, stats=stats, written=progress
+    )  # fmt: skip
+
+
+def _plan(options: dict[str, Any]) -> Plan | None:
+    """How the frames are shared out, None where one process is to mat them all."""
+    plan = plan_jobs(options["source"], options["sink"], options["jobs"], _batch(options, live=False))
+    if not plan.shares:
+        log.warning("%s has timestamps that cannot be relied on, so it is not split: one job mats it all", plan.path)
+    return plan if len(plan.shares) > 1 else None
+
+
+def _batch(options: dict[str, Any], *, live: bool) -> int:
+    return options["batch"] or batch_for(options["device"], options["detail"], live=live)
 
 
 def _open(options: dict[str, Any]) -> Source:

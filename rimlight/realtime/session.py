@@ -68,14 +68,15 @@ class _Opened:
     backend: Backend
     rooms: list[FloatArray]
     memory: Memory | None = None
-    last: int = 0  # address of the newest result
+    last: FloatArray | None = None  # the newest result; held, or its memory might be given out again
 
     def check_fresh(self, coefficients: Coefficients) -> None:
         """Raise BackendError if this is the result that the call before gave: buffers go round a ring."""
-        address = coefficients.offset.ctypes.data
-        if address == self.last:
-            raise BackendError(f"the {self.backend.name} backend gave its last result again; nothing of this frame is shown")
-        self.last = address
+        if self.last is not None and coefficients.offset.ctypes.data == self.last.ctypes.data:
+            raise BackendError(
+                f"the {self.backend.name} backend gave its last result again; nothing of this frame is shown"
+            )
+        self.last = coefficients.offset
 
 
 class Matter:

@@ -88,6 +88,14 @@ class Stats:
         """Calls and seconds of every stage since the beginning; the difference of two tells of the time between."""
         return dict(self._totals)
 
+    def merge(self, other: Stats) -> None:
+        """Take over the stages of another loop that ran at the same time, but not its clock and counts."""
+        for stage, samples in other._samples.items():
+            self._samples.setdefault(stage, deque(maxlen=WINDOW)).extend(samples)
+        for stage, (calls, total_s) in other._totals.items():
+            before, before_s = self._totals.get(stage, (0, 0.0))
+            self._totals[stage] = (before + calls, before_s + total_s)
+
     def snapshot(self) -> Snapshot:
         """Everything so far."""
         stages = {stage: _times(list(samples)) for stage, samples in list(self._samples.items()) if samples}

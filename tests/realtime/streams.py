@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from fractions import Fraction
 
 import numpy as np
 
-from rimlight.realtime.session import Matted, Settings
+from rimlight.realtime.backdrops import open_backdrop
+from rimlight.realtime.loop import run
+from rimlight.realtime.session import Matted, Matter, Painter, Settings
 from rimlight.realtime.sinks.base import Ends, PixelFormat
-from rimlight.realtime.sources.base import Closes
+from rimlight.realtime.sources.base import Closes, Source
+from rimlight.realtime.stats import Stats
 from rimlight.types import Coefficients, Frame, Size, UInt8Array
 
 SIZE = Size(64, 112)
@@ -85,3 +90,17 @@ def copied(coefficients: Coefficients) -> Coefficients:
 def same(matted: Matted, coefficients: Coefficients) -> bool:
     pairs = ((matted.coefficients.scale, coefficients.scale), (matted.coefficients.offset, coefficients.offset))
     return all(np.array_equal(one, other) for one, other in pairs)
+
+
+def stages() -> list[threading.Thread]:
+    """The loop's threads that still run."""
+    return [thread for thread in threading.enumerate() if thread.name == "rimlight-stage"]
+
+
+def play(source: Source, sink: Recorder, settings: Settings = FAKE, **more: object) -> Stats:
+    """Run a source through the loop into a recorder."""
+    stats = Stats()
+    with closing(Matter(settings)) as matter, sink:
+        painter = Painter(settings, open_backdrop(settings.backdrop), sink.wants)
+        run(source, matter, painter, sink, stats, **more)  # type: ignore[arg-type]
+    return stats
