@@ -39,7 +39,7 @@ def _digest(path: Path) -> str:
 
 def asset(name: str) -> Asset:
     """The shipped file of that name, verified; raises WeightsError if it is missing or damaged."""
-    entries = json.loads(MANIFEST.read_text())
+    entries = _entries()
     if name not in entries:
         raise WeightsError(f"no file {name!r} ships with rimlight; there are {', '.join(sorted(entries))}")
     notes = entries[name]
@@ -48,6 +48,16 @@ def asset(name: str) -> Asset:
         raise WeightsError(f"{name} is missing from the installation; install rimlight again")
     verify(path, notes["sha256"])
     return Asset(path, notes["sha256"], notes)
+
+
+def _entries() -> dict[str, Any]:
+    try:
+        entries = json.loads(MANIFEST.read_text())
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{MANIFEST.name} cannot be read: {error}; install rimlight again") from error
+    if not isinstance(entries, dict):
+        raise WeightsError(f"{MANIFEST.name} is damaged: expected a table of files; install rimlight again")
+    return entries
 
 
 def verify(path: Path, sha256: str) -> None:

@@ -31,12 +31,12 @@ def open_backend(name: str, size: Size, batch: int = 1, **options: Any) -> Backe
     Raises BackendError for an unknown name or an absent device, MissingExtraError when its runtime is not installed.
     """
     if name == "auto":
-        name = next(candidate for candidate in FASTEST_FIRST if installed(candidate))
+        name = next((candidate for candidate in FASTEST_FIRST if installed(candidate)), "onnx")
     if name not in BACKENDS:
         raise BackendError(f"no backend {name!r}; there are auto, {', '.join(BACKENDS)}")
     module, class_name, package, extra = BACKENDS[name]
     if not installed(name):
-        raise MissingExtraError(f"the {name} backend", package, extra)
+        raise MissingExtraError(f"the {name} backend", package, extra or "openvino")
     backend: type[Backend] = getattr(importlib.import_module(f"rimlight.backends.{module}"), class_name)
     return backend(size, batch, **options)
 

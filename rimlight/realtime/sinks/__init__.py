@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rimlight.errors import SinkError
-from rimlight.realtime.sinks import file, null, pictures, pipe, window
+from rimlight.realtime.sinks import file, null, pictures, pipe, virtualcam, window
 from rimlight.realtime.sinks.base import ReceiverGoneError, Sink, StreamInfo
 from rimlight.realtime.sinks.options import Alpha, Options
 
@@ -19,6 +19,7 @@ SINKS: dict[str, Opener] = {
     "null": null.from_spec,
     "pictures": pictures.from_spec,
     "pipe": pipe.from_spec,
+    "virtualcam": virtualcam.from_spec,
     "window": window.from_spec,
 }
 
@@ -35,13 +36,16 @@ def open_sink(
     """Open a sink by its name for frames of info's size and rate.
 
     spec: the path of a video (.mp4, .m4v, .mov, .mkv, .webm); a folder, out/%05d.png or one picture; "-" or
-    "pipe:y4m", "pipe:rgb24", "pipe:rgba", "pipe:i420"; "window"; "null". A path that looks like something else is
+    "pipe:y4m", "pipe:rgb24", "pipe:rgba", "pipe:i420"; "virtualcam", "virtualcam:/dev/video10"; "window"; "null".
     written "file:PATH" or "pictures:PATH". alpha, overwrite, preset, crf: see Options.
     Raises SinkError where the output cannot be written or cannot hold what is asked, MissingExtraError for a window
     without a windowing OpenCV.
     """
-    kind, rest = kind_of(spec)
-    return SINKS[kind](rest, info, Options(alpha, overwrite, preset, crf))
+    try:
+        kind, rest = kind_of(spec)
+        return SINKS[kind](rest, info, Options(alpha, overwrite, preset, crf))
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise SinkError(f"{spec[:80]!r} cannot be written: {error.strerror or error}; give another name") from error
 
 
 def kind_of(spec: str) -> tuple[str, str]:

@@ -58,7 +58,10 @@ class FileSink(Ends):
         self.wants: PixelFormat = form.wants
         self.carries_alpha = form.alpha
         self.frames = 0
-        self._pack = form.packer(info.size)
+        try:
+            self._pack = form.packer(info.size)
+        except FFmpegError as error:
+            raise SinkError(f"no video of {info.size} can be made; scale it down, 8192x8192 is safe") from error
         self._time_base = time_base(info.rate)
         self._interval = max(1, round(1 / (info.rate * self._time_base)))  # ticks
         self._last: int | None = None  # ticks
@@ -172,6 +175,8 @@ class FileSink(Ends):
 
 def time_base(rate: Fraction) -> Fraction:
     """A unit of time of at most 1 / TICKS_HZ seconds in which frames of a constant rate fall on whole numbers."""
+    if not 1 / 3600 <= rate <= FINEST_HZ:
+        raise SinkError(f"expected a rate of 1 frame an hour to {FINEST_HZ} a second, got {float(rate):.6g}")
     if rate.numerator > FINEST_HZ:
         return Fraction(1, TICKS_HZ)
     return Fraction(1, rate.numerator * -(-TICKS_HZ // rate.numerator))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -26,8 +27,8 @@ class PicturesSink(Ends):
 
     A name without a number takes one frame. Frames may change their size. PNG keeps alpha, straight; JPEG cannot.
     Each picture appears whole or not at all, and those that are there stay whatever comes later. The folder is made
-    where only it is missing. first: the number of the first picture. pattern: the path that is written, with the number's
-    place if it is numbered.
+    where only it is missing. first: the number of the first picture. pattern: the path that is written, with the place
+    of the number if it is numbered.
     Raises SinkError where the folder cannot be written, a picture exists that may not be replaced, or alpha is asked of
     JPEG.
     """
@@ -43,7 +44,7 @@ class PicturesSink(Ends):
         self.carries_alpha = alpha
         self.frames = 0
         self._first = first
-        _make(self.pattern.parent)
+        self._made = _make(self.pattern.parent)
         self._refuse_existing(self._name(first))
 
     def write(self, frame: Frame) -> None:
@@ -53,6 +54,12 @@ class PicturesSink(Ends):
         self._refuse_existing(target)
         _write(target, self._encoded(frame))
         self.frames += 1
+
+    def discard(self) -> None:
+        """Keep the pictures that were written; remove the folder if it was made for pictures that never came."""
+        if self._made and not self.frames:
+            with suppress(OSError):
+                self.pattern.parent.rmdir()
 
     def _name(self, index: int) -> Path:
         name = NUMBER.sub(lambda match: match[0] % index, self.pattern.name, count=1)
@@ -90,13 +97,16 @@ def _suffix(pattern: Path, alpha: bool) -> str:
     return suffix
 
 
-def _make(folder: Path) -> None:
+def _make(folder: Path) -> bool:
+    """Whether the folder was not there before."""
+    new = not folder.exists()
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise SinkError(f"the folder {folder} cannot be made: {error.strerror}; make it or choose another") from error
     if not os.access(folder, os.W_OK):
         raise SinkError(f"the folder {folder} may not be written; choose another")
+    return new
 
 
 def _write(target: Path, data: UInt8Array) -> None:

@@ -32,7 +32,10 @@ def open_source(spec: str, *, size: Size | None = None, rate: Fraction | None = 
     Raises SourceError where nothing can be opened, or where a file is asked for a size or rate that is not its own.
     """
     kind, rest = kind_of(spec)
-    return SOURCES[kind](rest, size, rate)
+    try:
+        return SOURCES[kind](rest, size, rate)
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise SourceError(f"{spec[:80]!r} cannot be opened: {error.strerror or error}; give another name") from error
 
 
 def kind_of(spec: str) -> tuple[str, str]:
