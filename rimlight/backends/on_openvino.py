@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +27,17 @@ from rimlight.types import FloatArray, Size, UInt8Array
 Precision = Literal["auto", "bf16", "f32"]
 STATE_OUTPUTS = ("next_keys", "next_values")
 MOST_MEAN_ERROR = 0.004  # of alpha against float32 on the shipped portrait: one step of 8 bits
+
+
+@lru_cache(maxsize=1)
+def _core() -> ov.Core:
+    """One runtime for the whole process, kept until its end.
+
+    Every Core sets a stack for signal handlers and puts back what it found when it goes. Two that do not go in
+    reverse order leave a stack that is freed, and the next Ctrl-C is a segmentation fault (seen with OpenVINO
+    2026.4).
+    """
+    return ov.Core()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,7 @@ class OpenVinoBackend(Backend):
         precision: Precision = "auto",
     ) -> None:  # fmt: skip
         super().__init__(size, batch)
-        self._core = ov.Core()
+        self._core = _core()
         self._target, self._threads = device.upper(), threads
         if self._target.split(".")[0] not in {name.split(".")[0] for name in self._core.available_devices}:
             there = ", ".join(self._core.available_devices).lower()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -70,3 +72,19 @@ def test_openvino_in_bfloat16_stays_near_float32_and_does_not_drift() -> None:
     ]
     assert max(errors) < 0.02
     assert np.mean(errors[-4:]) < 2 * np.mean(errors[:4]) + 1e-3
+
+
+def test_an_interrupt_is_survived_after_backends_were_opened_and_closed() -> None:
+    if not installed("openvino"):
+        pytest.skip("the openvino extra is not installed")
+    code = (
+        "import signal; from rimlight.backends import open_backend; from rimlight.types import Size\n"
+        "kept = [open_backend('openvino', Size(32, 32), precision='f32') for _ in range(3)]\n"
+        "while kept: kept.pop(0).close()\n"
+        "try: signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt: print('survived')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "survived\n", done.stderr[-500:]
