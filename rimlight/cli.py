@@ -13,6 +13,10 @@ import click
 
 from rimlight import __version__
 from rimlight.benchmarks.cli import bench
+from rimlight.config import layers_of
+from rimlight.config_commands import config
+from rimlight.control_commands import ctl
+from rimlight.doctor import doctor
 from rimlight.errors import RimlightError
 
 EXIT_BAD_INPUT = 2
@@ -36,6 +40,26 @@ def stream_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of live sources alone."""
+    options = [
+        click.option("--mirror/--no-mirror", default=False, help="Change left and right (live)."),
+        click.option("--wait", is_flag=True, help="Show the cover until a camera that is missing comes (live)."),
+        click.option("--late-after", type=click.FloatRange(0.01, 10), default=0.25, show_default=True, metavar="S",
+                     help="Age from which a picture counts as late (live)."),
+        click.option("--cover-after", type=click.FloatRange(0.01, 10), default=1.0, show_default=True, metavar="S",
+                     help="Age from which the cover is shown, at most 10 (live)."),
+        click.option("--control/--no-control", default=True, show_default=True,
+                     help="Let `rimlight ctl` of the same user change the stream (live)."),
+        click.option("--control-port", type=click.IntRange(1, 65535), help="Port on 127.0.0.1  [default: any free]"),
+        click.option("--metrics-port", type=click.IntRange(0, 65535),
+                     help="Figures for Prometheus on this port of 127.0.0.1 (live)  [default: none]"),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, invoke_without_command=True
 )
@@ -48,8 +72,8 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command("run")
-@click.option("--source", required=True, help="A video, a picture, camera:0, /dev/video0, or pattern.")
-@click.option("--sink", required=True, help="out.mp4, out.mov, out.webm, frames/%05d.png, pipe:y4m, window, null …")
+@click.option("--source", help="A video, a picture, camera:0, /dev/video0, or pattern.")
+@click.option("--sink", help="out.mp4, out.mov, out.webm, frames/%05d.png, pipe:y4m, window, null …")
 @click.option(
     "--backdrop",
     default="blur",
@@ -85,9 +109,14 @@ def cli(context: click.Context) -> None:
 )
 @click.option("--cpu-share", type=float, metavar="0..1", help="Share of all processors that a live source may use.")
 @click.option("--sound/--no-sound", default=True, show_default=True, help="Pass the source's sound through.")
+@click.option("--preview", is_flag=True, help="Show input, matte and output in a window on this screen.")
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 @stream_options
-def run_command(**options: Any) -> None:
+@live_options
+@click.option("--config", metavar="FILE", help="Other options' values  [default: see rimlight config path]")
+@click.option("--profile", metavar="NAME", help="A profile of that file.")
+@click.pass_context
+def run_command(context: click.Context, /, **options: Any) -> None:
     """Mat a file, picture or camera and write it somewhere.
 
     \b
@@ -97,7 +126,12 @@ def run_command(**options: Any) -> None:
     """
     from rimlight.commands import run_from_options
 
-    run_from_options(options)
+    layers = layers_of(context, options)
+    options = layers.options()
+    for needed in context.command.params:
+        if needed.name in ("source", "sink") and options[needed.name] is None:
+            raise click.MissingParameter(ctx=context, param=needed)
+    run_from_options(options, layers)
 
 
 @cli.command("demo")
@@ -133,6 +167,9 @@ def export_onnx_command(weights: Path | None, out: Path) -> None:
     export_onnx_to(out, weights)
 
 
+cli.add_command(config)
+cli.add_command(doctor)
+cli.add_command(ctl)
 cli.add_command(bench)  # its commands import what they need when they run
 
 

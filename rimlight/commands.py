@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -14,17 +15,21 @@ import click
 from tqdm import tqdm
 
 from rimlight.compose import EdgeOptions
+from rimlight.config import Layers
 from rimlight.errors import RimlightError, SinkError, SourceError
+from rimlight.live_command import LIVE_ONLY, Request, run_request
 from rimlight.realtime.batch import batch_for
 from rimlight.realtime.governor import Budget
 from rimlight.realtime.jobs import Plan, plan_jobs, run_jobs
+from rimlight.realtime.preview import preview_stats
 from rimlight.realtime.runner import Report, run_stream
 from rimlight.realtime.session import Settings
 from rimlight.realtime.sinks import Alpha
+from rimlight.realtime.sources import kind_of as source_kind
 from rimlight.realtime.sources import open_source
 from rimlight.realtime.sources.base import Source
 from rimlight.realtime.sources.file import FileSource
-from rimlight.realtime.stats import Snapshot, Stats
+from rimlight.realtime.stats import Stats
 from rimlight.types import Frame, Size
 
 log = logging.getLogger(__name__)
@@ -33,20 +38,14 @@ FASTEST_HZ = 1000
 
 @dataclass
 class Progress:
-    """A bar with frames per second and time to go on files; one line with latency and detail on live sources.
-
-    Shown on terminals only, and taken back where an error follows.
-    """
+    """A bar with frames per second and time to go, on terminals only; taken back where an error follows."""
 
     total: int | None
-    live: bool
     quiet: bool
-    stats: Stats
 
     def __enter__(self) -> Progress:
-        shape = "{desc}{n_fmt} frames, {rate_fmt}{postfix}" if self.live else None
         hidden = True if self.quiet else None  # None: unless on a terminal
-        self._bar = tqdm(total=self.total, unit=" frame", disable=hidden, bar_format=shape, file=sys.stderr)
+        self._bar = tqdm(total=self.total, unit=" frame", disable=hidden, file=sys.stderr)
         return self
 
     def __exit__(
@@ -56,20 +55,7 @@ class Progress:
         self._bar.close()
 
     def __call__(self, frame: Frame | None = None) -> None:  # noqa: ARG002 - counted, not looked at
-        if self.live and self._bar.n % 15 == 14:
-            self._bar.set_postfix_str(live_status(self.stats.snapshot()))
         self._bar.update()
-
-
-def live_status(shot: Snapshot) -> str:
-    """Latency, and what the governor chose: "latency 48 ms, p95 61, detail 384, 1 of 2 frames"."""
-    latency = shot.stages["latency"]
-    parts = [f"latency {latency.p50_ms:.0f} ms, p95 {latency.p95_ms:.0f}"]
-    if "long_side" in shot.levels:
-        parts.append(f"detail {shot.levels['long_side']:g}")
-    if (every := round(shot.levels.get("every", 1))) > 1:
-        parts.append(f"1 of {every} frames")
-    return ", ".join(parts)
 
 
 def settings_from(options: dict[str, Any]) -> Settings:
@@ -83,13 +69,17 @@ def settings_from(options: dict[str, Any]) -> Settings:
     )  # fmt: skip
 
 
-def run_from_options(options: dict[str, Any]) -> None:
-    """`rimlight run`."""
+def run_from_options(options: dict[str, Any], layers: Layers | None = None) -> None:
+    """`rimlight run`; layers: where the options come from, to look there again."""
     plan = _plan(options) if options["jobs"] > 1 else None  # by names first: no camera is opened to be refused
     stats = Stats()
-    with _open(options) as source:
+    with _first(options) as source:
+        if source is None or source.live:
+            run_request(_request(options, source, layers))
+            return
+        _check_file_options(layers)
         count = plan.count if plan else source.count
-        with Progress(count, source.live, options["quiet"], stats) as progress:
+        with Progress(count, options["quiet"]) as progress:
             report = _run(options, source, plan, stats, progress)
     if not options["quiet"]:
         summarise(report)
@@ -103,15 +93,53 @@ def _run(options: dict[str, Any], source: Source, plan: Plan | None, stats: Stat
         options["source"].removeprefix("file:") if options["sound"] and isinstance(source, FileSource) else None
     )
     if plan is None:
-        return run_stream(
-            source, options["sink"], settings, alpha=alpha, sound_from=sound_from, budget=budget, stats=stats,
-            written=progress,
-        )  # fmt: skip
+        with preview_stats(stats, settings.edges) if options["preview"] else nullcontext() as preview:
+
+            def written(frame: Frame) -> None:
+                progress(frame)
+                if preview is not None:
+                    preview.written(frame)
+
+            return run_stream(
+                source, options["sink"], settings, alpha=alpha, sound_from=sound_from, budget=budget, stats=stats,
+                written=written, observe=preview.observe if preview else None,
+            )  # fmt: skip
+    if options["preview"]:
+        raise SourceError("a preview shows one process's pictures; leave --preview out, or --jobs")
     if budget is not None:
         raise SourceError("a budget is for live sources; every frame of a file is matted at full detail, leave it out")
     return run_jobs(
         plan, options["sink"], settings, alpha=alpha, sound_from=sound_from, stats=stats, written=progress
     )  # fmt: skip
+
+
+def _request(options: dict[str, Any], source: Source | None, layers: Layers | None) -> Request:
+    rate = _rate(options["camera_rate"]) if options["camera_rate"] else None
+    size = Size.parse(options["camera_size"]) if options["camera_size"] else None
+    settings = replace(settings_from(options), batch=1)
+
+    def budget(rate: Fraction) -> Budget | None:
+        return budget_of(options["target_fps"], options["cpu_share"], rate)
+
+    return Request(options, settings, source, lambda: _open(options), size, rate, budget, layers)
+
+
+def _first(options: dict[str, Any]) -> AbstractContextManager[Source | None]:
+    """The source, or None for a camera that is not there and is to be waited for."""
+    try:
+        return _open(options)
+    except SourceError as error:
+        if not options["wait"] or source_kind(options["source"])[0] != "camera":
+            raise
+        log.warning("%s; the cover is shown until it comes", error)
+        return nullcontext()
+
+
+def _check_file_options(layers: Layers | None) -> None:
+    """Raise SourceError for options of live sources that were written on the command line of a file."""
+    asked = [name for name in LIVE_ONLY if layers and name in layers.given]
+    if asked:
+        raise SourceError(f"--{asked[0].replace('_', '-')} is for live sources; leave it out for a file")
 
 
 def _plan(options: dict[str, Any]) -> Plan | None:
@@ -145,11 +173,13 @@ def _rate(text: str) -> Fraction:
 
 def budget_from(options: dict[str, Any], source: Source) -> Budget | None:
     """What a live source may use, by default the time it leaves between frames; None for files and for "off"."""
-    asked, share = options["target_fps"], options["cpu_share"]
-    if asked == "off" or (asked is None and not source.live):
-        fps = None
-    else:
-        fps = float(source.rate if asked is None else _rate(asked))
+    asked = "off" if options["target_fps"] is None and not source.live else options["target_fps"]
+    return budget_of(asked, options["cpu_share"], source.rate)
+
+
+def budget_of(asked: str | None, share: float | None, rate: Fraction) -> Budget | None:
+    """The budget of a live source of that rate, as the options ask for it; None for no limits at all."""
+    fps = None if asked == "off" else float(rate if asked is None else _rate(asked))
     return None if fps is None and share is None else Budget(fps, share)
 
 
@@ -168,7 +198,7 @@ def demo_from_options(folder: Path, options: dict[str, Any]) -> None:
     from rimlight.demo import FRAMES, run_demo
 
     click.echo("rimlight demo: the first run also compiles its pixel loops, some seconds once", err=True)
-    with Progress(2 * FRAMES, False, False, Stats()) as progress:
+    with Progress(2 * FRAMES, False) as progress:
         files, report = run_demo(folder, settings_from(options), progress)
     latency = report.snapshot.stages["latency"]
     click.echo(f"composite      {files.demo}")

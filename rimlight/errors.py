@@ -17,12 +17,24 @@ class SinkError(RimlightError):
     """A sink cannot be opened, written or finished."""
 
 
+class JobError(RimlightError):
+    """One of several processes that share a file failed or died."""
+
+
 class BackdropError(RimlightError):
     """A backdrop cannot be read or understood."""
 
 
 class BackendError(RimlightError):
     """A backend cannot be opened, or a step of it failed."""
+
+
+class ConfigError(RimlightError):
+    """A configuration file cannot be read, or says what there is not."""
+
+
+class ControlError(RimlightError):
+    """A running stream cannot be reached, or does not understand what it is asked."""
 
 
 class MissingExtraError(RimlightError):

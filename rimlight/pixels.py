@@ -53,6 +53,31 @@ def to_i420(pixels: Pixels) -> I420:
     return out
 
 
+def to_bt601(planes: I420, out: I420) -> None:
+    """Write BT.709 planes to out as BT.601, both of limited range, without a detour through RGB; within a level."""
+    luma, chroma = _from_bt709_to_bt601()
+    middle = -128 * (luma[0] + luma[1])
+    shift = cv2.addWeighted(planes.u, luma[0], planes.v, luma[1], middle, dtype=cv2.CV_16S)  # (h/2, w/2)
+    height, width = planes.y.shape
+    full = cv2.resize(shift, (2 * shift.shape[1], 2 * shift.shape[0]), interpolation=cv2.INTER_NEAREST)
+    cv2.add(planes.y, full[:height, :width], out.y, dtype=cv2.CV_8U)
+    for plane, (of_u, of_v) in zip((out.u, out.v), chroma, strict=True):
+        cv2.addWeighted(planes.u, of_u, planes.v, of_v, 128 * (1 - of_u - of_v), plane)
+
+
+@lru_cache(maxsize=1)
+def _from_bt709_to_bt601() -> tuple[tuple[float, float], tuple[tuple[float, float], tuple[float, float]]]:
+    """Shares of u and v that BT.601 adds to luma, and of which its own u and v are made."""
+    matrices = []
+    for bt709 in (True, False):
+        red, blue = color.LUMA[bt709]
+        y = np.array([red, 1 - red - blue, blue])
+        u, v = (np.array([0, 0, 1]) - y) / (2 - 2 * blue), (np.array([1, 0, 0]) - y) / (2 - 2 * red)
+        matrices.append(np.array([y * 219, u * 224, v * 224]))
+    mix = matrices[1] @ np.linalg.inv(matrices[0])  # (3, 3) of y, u, v
+    return (mix[0, 1], mix[0, 2]), ((mix[1, 1], mix[1, 2]), (mix[2, 1], mix[2, 2]))
+
+
 @lru_cache(maxsize=32)
 def _taps(inputs: int, outputs: int) -> Taps:
     return taps(inputs, outputs)

@@ -15,13 +15,10 @@ from click.testing import CliRunner
 from rimlight import backends, commands
 from rimlight import cli as module
 from rimlight.realtime.sinks import ReceiverGoneError
-from rimlight.realtime.sources import camera as cameras
-from rimlight.realtime.stats import Stats
 
-from .commandline import FAKE, RUN, Ran, Runs, files, refused, runner, video
+from .commandline import FAKE, RUN, Ran, Runs, files, runner, video
 from .realtime.sinks.outputs import packets, pictures
 from .realtime.sources.media import turn
-from .realtime.sources.test_camera import MISS, FakeCapture, shot
 
 
 @pytest.fixture
@@ -101,20 +98,6 @@ def test_side_by_side_is_as_asked(rimlight: Runs, tmp_path: Path, option: tuple[
     assert {picture.width for picture in pictures(tmp_path / sink)} == {width}
 
 
-@pytest.fixture
-def camera(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A camera of six pictures that is then unplugged."""
-    monkeypatch.setattr(cameras, "MISS_PAUSE_S", 0.0)
-    given = [*(shot(index) for index in range(6)), *[MISS] * cameras.MISSES]
-    monkeypatch.setattr(cameras, "open_device", lambda _: FakeCapture(*given))
-
-
-@pytest.mark.usefixtures("camera")
-def test_a_camera_that_is_unplugged_is_one_line(rimlight: Runs, tmp_path: Path) -> None:
-    refused(rimlight("run", "--source", "camera:0", "--sink", "out.mp4", *FAKE), "plug it in again")
-    assert files(tmp_path) == set()
-
-
 @pytest.mark.parametrize(
     ("asked", "live", "fps"),
     [
@@ -139,17 +122,6 @@ def test_a_share_of_the_processors_can_be_all_that_counts() -> None:
     assert (budget.fps, budget.cpu_share) == (None, 0.3)
 
 
-def test_the_live_line_tells_latency_and_detail() -> None:
-    stats = Stats()
-    stats.sample("latency", 0.05)
-    assert commands.live_status(stats.snapshot()) == "latency 50 ms, p95 50"
-    stats.level("long_side", 384)
-    stats.level("every", 1)
-    assert commands.live_status(stats.snapshot()) == "latency 50 ms, p95 50, detail 384"
-    stats.level("every", 2)
-    assert commands.live_status(stats.snapshot()).endswith(", 1 of 2 frames")
-
-
 class Terminal:
     """A stderr that says it is one."""
 
@@ -169,11 +141,11 @@ class Terminal:
 def test_a_terminal_sees_a_bar_that_an_error_takes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    with pytest.raises(ValueError, match="no"), commands.Progress(5, False, False, Stats()):
+    with pytest.raises(ValueError, match="no"), commands.Progress(5, False):
         raise ValueError("no")
     assert "0/5" in terminal.text
     assert terminal.text.endswith("\r")
-    with commands.Progress(5, False, False, Stats()) as progress:
+    with commands.Progress(5, False) as progress:
         for _ in range(5):
             progress(None)  # type: ignore[arg-type]
     assert "5/5" in terminal.text
@@ -209,7 +181,7 @@ def test_devices_are_listed(rimlight: Runs, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_an_interrupt_is_told_and_has_its_code(rimlight: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_: object) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "run_from_options", interrupted)

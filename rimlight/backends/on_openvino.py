@@ -144,6 +144,7 @@ class OpenVinoBackend(Backend):
         settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision}
         if self._threads and self._target == "CPU":
             settings["INFERENCE_NUM_THREADS"] = self._threads
+            settings["ENABLE_CPU_PINNING"] = False  # else every process that has a share takes the first processors
         compiled = self._core.compile_model(model, self._target, settings)
         height, width, coefficients = self.size.height, self.size.width, shape.tensor("scale")[1:]
         hidden: np.ndarray = (

@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,14 @@ Kernel = Callable[..., Any]
 
 MOST_THREADS = 8
 SMALL_ROWS = 64  # below this a second thread costs more than it saves
+
+
+@dataclass(slots=True)
+class _Limit:
+    threads: int = MOST_THREADS
+
+
+_limit = _Limit()
 
 
 @lru_cache(maxsize=1)
@@ -52,10 +61,15 @@ def compiled(function: Kernel) -> Kernel:
     return kernel
 
 
+def limit_threads(most: int) -> None:
+    """Let fewer strips run at once in this process; to be called before anything that works by rows is made."""
+    _limit.threads = min(most, MOST_THREADS)
+
+
 def threads() -> int:
     """How many strips run at once: the processors this process may use, at most MOST_THREADS."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_THREADS, usable)
+    return min(_limit.threads, usable)
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from rimlight.errors import SourceError
 from rimlight.realtime.backdrops import open_backdrop
 from rimlight.realtime.governor import Budget, Governor, configure
 from rimlight.realtime.loop import run
-from rimlight.realtime.session import Matter, Painter, Settings
+from rimlight.realtime.session import Matted, Matter, Painter, Settings
 from rimlight.realtime.sinks import Alpha, open_sink
 from rimlight.realtime.sinks.base import ReceiverGoneError, StreamInfo
 from rimlight.realtime.sources.base import Source
@@ -29,19 +29,20 @@ class Report:
 def run_stream(
     source: Source, sink: str, settings: Settings, *, alpha: Alpha = True, sound_from: str | None = None,
     budget: Budget | None = None, stats: Stats | None = None, written: Callable[[Frame], None] = lambda _: None,
+    observe: Callable[[Matted], None] | None = None,
 ) -> Report:  # fmt: skip
     """Mat every frame of an open source and write it to the sink of that name.
 
-    alpha: how a transparent backdrop is written: as the sink's kind does it, or "side-by-side".
-    sound_from: a file whose sound goes along. budget: what a live source may use of the machine. written: called after
-    every frame. The sink's file appears when all is done, or when KeyboardInterrupt ends the run early; a receiver that
-    wants no more ends the run well. Raises RimlightError.
+    alpha: how a transparent backdrop is written: as the sink's kind does it, or "side-by-side". sound_from: a
+    file whose sound goes along. budget: what a live source may use of the machine. written: called after every
+    frame; observe: with what the network says of it, before. The sink's file appears when all is done, or when
+    KeyboardInterrupt ends the run early; a receiver that wants no more ends the run well. Raises RimlightError.
     """
     if budget is not None and not source.live:
         raise SourceError("a budget is for live sources; every frame of a file is matted at full detail, leave it out")
     backdrop = open_backdrop(settings.backdrop)
     stats = stats or Stats()
-    matter = Matter(settings)
+    matter = Matter(settings, observe)
     governor = None
     if budget is not None:
         rule = configure(budget, settings.long_side, source.size, source.rate)

@@ -1,11 +1,11 @@
-"""The promise: no camera pixel leaves without a fresh matte. A pure state machine; the live loop asks it before every write.
+"""The promise: no camera pixel leaves without a fresh matte. A pure state machine, asked before every write.
 
     COVER     nothing fresh enough exists: the cover is shown (the backdrop alone, never anything of the camera)
     LIVE      a picture finished in time is shown
     DEGRADED  the newest finished picture is late: it is shown again, whole, as it was; it turns into COVER at its limit
 
-A finished picture is a frame with the matte made from that very frame. It may be shown again, because picture and matte belong
-together; a matte is never laid on another frame.
+A finished picture is a frame with the matte made from that very frame. It may be shown again, because picture and
+matte belong together; a matte is never laid on another frame.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Limits:
     """Ages of a finished picture, from its capture on, in seconds.
 
     late_s: older than this it is DEGRADED. stale_s: older than this it is not shown any more.
-    proof: finished pictures in a row, no older than late_s, that lead out of COVER; the first two frames after a cut see
-    no memory, so three are asked for.
+    proof: finished pictures in a row, no older than late_s, that lead out of COVER; the first two frames after a cut
+    see no memory, so three are asked for.
     """
 
     late_s: float = 0.25
@@ -46,8 +46,9 @@ class Limits:
 class Safety:
     """Everything the machine remembers.
 
-    captured_s: of the newest finished picture, None if there is none or it must not be shown again. proven: good pictures
-    in a row since the last fault. paused: the user asked for the cover. reason: why it is not LIVE, for people.
+    captured_s: of the newest finished picture, None if there is none or it must not be shown again. proven: good
+    pictures in a row since the last fault. paused: the user asked for the cover. reason: why it is not LIVE, for
+    people.
     """
 
     state: State = State.COVER
@@ -58,7 +59,12 @@ class Safety:
 
 
 def finished(safety: Safety, captured_s: float, now_s: float, limits: Limits) -> Safety:
-    """A picture was finished with its own matte. One that is late when it comes proves nothing; a stale one is dropped."""
+    """A picture was finished with its own matte. One that is late when it comes proves nothing; a stale one is dropped.
+
+    If the one before has become too old meanwhile (nobody asked for so long, as in a process that was stopped), that is
+    a fault of its own: proof is asked for again.
+    """
+    safety = at(safety, now_s, limits)
     age_s = now_s - captured_s
     if not 0 <= age_s <= limits.stale_s:
         return fault(safety, f"a picture came {age_s:.1f} s after its capture")

@@ -5,7 +5,7 @@ Letters: H, W full size; h, w internal size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,10 +80,14 @@ class _Opened:
 
 
 class Matter:
-    """Frames in order to coefficients; opens a backend for each internal size that comes, and keeps the last few."""
+    """Frames in order to coefficients; opens a backend for each internal size that comes, and keeps the last few.
 
-    def __init__(self, settings: Settings) -> None:
+    observe is called with every result, in the thread that mats; it keeps no reference to what it is given.
+    """
+
+    def __init__(self, settings: Settings, observe: Callable[[Matted], None] | None = None) -> None:
         self.settings = settings
+        self._observe = observe
         self._long_side = settings.long_side
         self._kept: dict[Size, _Opened] = {}  # by internal size, the last used at the end
         self._opened: _Opened | None = None
@@ -122,7 +126,11 @@ class Matter:
         for coefficients in found:
             check_finite(coefficients)
         opened.check_fresh(found[-1])
-        return [Matted(*parts) for parts in zip(frames, room, found, strict=True)]
+        matted = [Matted(*parts) for parts in zip(frames, room, found, strict=True)]
+        if self._observe is not None:
+            for one in matted:
+                self._observe(one)
+        return matted
 
     def _resize(self, full: Size) -> None:
         small = internal_size(full, self._long_side)

@@ -1,7 +1,7 @@
 """The thread behind a live stream: camera to finished pictures, opened again after every fault.
 
-It only ever hands over finished pictures and reasons for faults. If it hangs, it is abandoned with its camera, and what it
-may still hand over is not taken: every worker has a place of its own to publish to.
+It only ever hands over finished pictures and reasons for faults. If it hangs, it is abandoned with its camera, and what
+it may still hand over is not taken: every worker has a place of its own to publish to.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from rimlight.pixels import fill, to_rgb
 from rimlight.realtime.backdrops import Backdrop
 from rimlight.realtime.exchange import Exchange
 from rimlight.realtime.governor import Budget, Governor, configure
-from rimlight.realtime.session import Matter, Painter, Settings, empty_pixels
+from rimlight.realtime.session import Matted, Matter, Painter, Settings, empty_pixels
 from rimlight.realtime.sinks.base import PixelFormat
 from rimlight.realtime.sources.base import Source
 from rimlight.realtime.stats import Stats
@@ -27,7 +28,10 @@ from rimlight.types import I420, Frame, Pixels, Size
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a worker needs: how to open the camera, how to mat and paint, and the size and pixels that leave."""
+    """What a worker needs: how to open the camera, how to mat and paint, and the size and pixels that leave.
+
+    observe: called in the worker's thread with what the network says of every frame, such as Preview.observe.
+    """
 
     open_source: Callable[[], Source]
     settings: Settings
@@ -37,12 +41,14 @@ class Plan:
     mirror: bool = False
     budget: Budget | None = None
     retry_s: float = 1.0  # between a fault and the next try to open camera and backend
+    observe: Callable[[Matted], None] | None = None
 
 
 class Worker:
     """Runs a plan in a daemon thread until told to stop; `plan` may be replaced while it runs.
 
-    beat_s: when it last did anything, on the clock of time.perf_counter; fault is called with the worker and a reason after each error.
+    beat_s: when it last did anything, on the clock of time.perf_counter. fault: called with the worker and a reason
+    after each error.
     """
 
     def __init__(self, plan: Plan, stats: Stats, fault: Callable[[Worker, str], None]) -> None:
@@ -52,7 +58,6 @@ class Worker:
         self.device = ""
         self._stats, self._fault = stats, fault
         self._stop = threading.Event()
-        self._source: Source | None = None
         self._thread = threading.Thread(target=self._run, name="rimlight-live", daemon=True)
         self._thread.start()
 
@@ -69,40 +74,48 @@ class Worker:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                self._stream()
-                self._fault(self, "the camera ended")
+                self._fault(self, self._stream())
             except Exception as error:  # noqa: BLE001 - the edge of the thread: handed on as the reason of the cover
                 self._fault(self, f"{error}" or type(error).__name__)
                 self._stats.count("faults")
             self._stop.wait(self.plan.retry_s)
 
-    def _stream(self) -> None:
-        """One opening of the camera, until it ends, breaks, or the worker is stopped."""
+    def _stream(self) -> str:
+        """One opening of the camera, until it ends, breaks, or the worker is stopped; returns why it is over."""
         plan = self.plan
-        matter = Matter(plan.settings)
-        painter = Painter(plan.settings, plan.backdrop, plan.wants)
+        matter = Matter(plan.settings, plan.observe)
         self.beat_s = time.perf_counter()
         try:
             with plan.open_source() as source:
-                for frame in self._admitted(source, matter, plan):
-                    if self._stop.is_set():
-                        return
-                    if self.plan is not plan:
-                        if (self.plan.settings, self.plan.open_source) != (plan.settings, plan.open_source):
-                            return
-                        plan = self.plan
-                        painter = Painter(plan.settings, plan.backdrop, plan.wants)
-                    self._step(frame, matter, painter, plan)
+                frames: Iterator[Frame] | None = iter(source)
+                while frames is not None and opens_alike(plan, self.plan):
+                    frames = self._mat(frames, source.rate, matter)
         finally:
             matter.close()
+        return "the camera ended" if frames is None else "the backend changes"
 
-    def _admitted(self, source: Source, matter: Matter, plan: Plan) -> Iterator[Frame]:
-        """Frames of the source, thinned out by a governor where there is a budget."""
-        frames = iter(source)
+    def _mat(self, frames: Iterator[Frame], rate: Fraction, matter: Matter) -> Iterator[Frame] | None:
+        """Mat frames until they end or the worker is stopped (None), or until a plan needs a new beginning."""
+        begun = plan = self.plan
+        painter = Painter(plan.settings, plan.backdrop, plan.wants)
+        for frame in self._admitted(frames, rate, matter, plan):
+            if self._stop.is_set():
+                return None
+            if self.plan is not plan:
+                plan = self.plan
+                if not (opens_alike(begun, plan) and admits_alike(begun, plan)):
+                    return chain((frame,), frames)
+                painter = Painter(plan.settings, plan.backdrop, plan.wants)
+            self._step(frame, matter, painter, plan)
+        return None
+
+    def _admitted(self, frames: Iterator[Frame], rate: Fraction, matter: Matter, plan: Plan) -> Iterator[Frame]:
+        """The frames at the plan's detail, thinned out by a governor where there is a budget."""
+        matter.use_long_side(plan.settings.long_side)
         if plan.budget is None:
             return frames
-        rule = configure(plan.budget, plan.settings.long_side, source.size, source.rate or Fraction(30))
-        return Governor(rule, self._stats, matter.use_long_side).admitted(frames)
+        rule = configure(plan.budget, plan.settings.long_side, plan.size, rate)
+        return Governor(rule, self._stats, matter.use_long_side, in_turn=True).admitted(frames)
 
     def _step(self, frame: Frame, matter: Matter, painter: Painter, plan: Plan) -> None:
         self.beat_s = time.perf_counter()
@@ -114,7 +127,22 @@ class Worker:
             painter.paint(matted, self.finished.back)
         self.device = matter.backend.device if matter.backend else ""
         self.beat_s = time.perf_counter()
+        dropped = self.finished.replaced
         self.finished.publish(frame.captured_s)
+        self._stats.count("dropped", self.finished.replaced - dropped)
+
+
+def opens_alike(one: Plan, other: Plan) -> bool:
+    """Whether both need the same camera and backend, so that neither is opened again."""
+    first, second = one.settings, other.settings
+    return one.open_source == other.open_source and (
+        (first.backend, first.device, first.threads) == (second.backend, second.device, second.threads)
+    )
+
+
+def admits_alike(one: Plan, other: Plan) -> bool:
+    """Whether both mat the same frames at the same detail."""
+    return (one.budget, one.settings.long_side) == (other.budget, other.settings.long_side)
 
 
 def fitted(frame: Frame, size: Size, mirror: bool) -> Frame:

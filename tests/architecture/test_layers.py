@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "rimlight"
 HEIGHTS = {
     "rimlight.errors": 0,
     "rimlight.types": 1,
+    "rimlight.config": 1,
     "rimlight.kernels": 2,
     "rimlight.pixels": 3,
     "rimlight.assets": 3,
@@ -26,8 +27,12 @@ HEIGHTS = {
     "rimlight.training": 7,
     "rimlight.export": 7,
     "rimlight.api": 8,
+    "rimlight.live_command": 8,
+    "rimlight.config_commands": 8,
+    "rimlight.control_commands": 8,
     "rimlight.demo": 8,
     "rimlight.benchmarks": 9,
+    "rimlight.doctor": 10,
     "rimlight.commands": 10,
     "rimlight.cli": 11,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,10 @@ from rimlight.errors import SinkError
 from rimlight.realtime.sinks import SINKS, Alpha, Sink, open_sink
 from rimlight.realtime.sinks.file import FileSink
 from rimlight.realtime.sinks.pipe import FORMATS, PipeSink
+from rimlight.realtime.sinks.virtualcam import VirtualCamSink
 from rimlight.realtime.sinks.window import WindowSink
 from rimlight.types import Size
+from tests.realtime.sinks.cameras import Kernel, registered
 from tests.realtime.sinks.outputs import INFO, leftovers, write_all
 from tests.realtime.sinks.test_window import FakeScreen
 
@@ -41,9 +43,19 @@ OPENERS: dict[str, Opens] = {
 }
 
 
-@pytest.fixture(params=OPENERS)
-def opens(request: pytest.FixtureRequest) -> Opens:
-    return OPENERS[request.param]
+BACKENDS = ("v4l2loopback", "obs")  # of virtual cameras: planes for the one, RGB for the others
+
+
+@pytest.fixture(params=[*OPENERS, *BACKENDS])
+def opens(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Opens]:
+    if request.param in OPENERS:
+        yield OPENERS[request.param]
+        return
+    Kernel(tmp_path_factory.mktemp("kernel"), monkeypatch).add(10, f"YU12:{INFO.size}@30")
+    with registered(request.param):
+        yield lambda _: VirtualCamSink(INFO, backend=request.param)
 
 
 def test_it_is_a_sink_with_facts(opens: Opens, tmp_path: Path) -> None:
@@ -89,7 +101,7 @@ def test_an_error_passes_through_and_no_part_is_left(
 def test_a_new_size_is_taken_or_refused_with_advice(opens: Opens, tmp_path: Path) -> None:
     with opens(tmp_path) as sink:
         write_all(sink, 1)
-        if isinstance(sink, FileSink | PipeSink):
+        if isinstance(sink, FileSink | PipeSink | VirtualCamSink):
             with pytest.raises(SinkError, match="64x32; scale"):
                 write_all(sink, 1, Size(32, 64))
         else:
@@ -108,6 +120,8 @@ def test_a_new_size_is_taken_or_refused_with_advice(opens: Opens, tmp_path: Path
         ("window", "window", ""),
         ("null", "null", ""),
         ("null:i420", "null", "i420"),
+        ("virtualcam", "virtualcam", ""),
+        ("virtualcam:/dev/video10", "virtualcam", "/dev/video10"),
         ("out/", "pictures", "out/"),
         ("out/%05d.png", "pictures", "out/%05d.png"),
         ("me.JPG", "pictures", "me.JPG"),

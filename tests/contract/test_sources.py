@@ -42,13 +42,24 @@ def _pattern(_folder: Path, _: pytest.MonkeyPatch) -> Source:
     return open_source(f"pattern:112x64@30:{COUNT}")
 
 
+def _live_pattern(_folder: Path, _: pytest.MonkeyPatch) -> Source:
+    return open_source(f"pattern-live:112x64@30:{COUNT}")
+
+
 def _camera(_folder: Path, patch: pytest.MonkeyPatch) -> Source:
     patch.setattr(cameras, "JOIN_S", 0.01)
     patch.setattr(cameras, "open_device", lambda _: FakeCapture(*[shot(9, Size(64, 112))] * 3))
     return open_source("camera:0")
 
 
-OPENERS = {"file": _file, "rgb file": _rgb_file, "picture": _picture, "pattern": _pattern, "camera": _camera}
+OPENERS = {
+    "file": _file,
+    "rgb file": _rgb_file,
+    "picture": _picture,
+    "pattern": _pattern,
+    "live pattern": _live_pattern,
+    "camera": _camera,
+}
 
 
 @pytest.fixture(params=OPENERS)
@@ -131,6 +142,7 @@ def test_a_source_that_cannot_be_opened_says_so_in_one_line(kind: str, tmp_path:
         ("0", "camera", "0"),
         ("/dev/video2", "camera", "/dev/video2"),
         ("pattern", "pattern", ""),
+        ("pattern-live", "pattern-live", ""),
         ("pattern:64x48@5:9", "pattern", "64x48@5:9"),
         ("me.mp4", "file", "me.mp4"),
         ("C:\\me.mp4", "file", "C:\\me.mp4"),

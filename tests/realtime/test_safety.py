@@ -56,6 +56,13 @@ def test_a_picture_that_comes_late_proves_nothing() -> None:
         assert safety.state is State.COVER
 
 
+def test_after_a_gap_longer_than_the_limit_proof_is_asked_for_again_even_by_a_fresh_picture() -> None:
+    safety = finished(live(10.0), 12.0, 12.02, LIMITS)
+    assert (safety.state, safety.proven) == (State.COVER, 1)
+    safety = finished(finished(safety, 12.03, 12.05, LIMITS), 12.06, 12.08, LIMITS)
+    assert safety.state is State.LIVE
+
+
 def test_a_stale_picture_is_a_fault() -> None:
     assert finished(live(10.0), 10.1, 11.5, LIMITS).state is State.COVER
 

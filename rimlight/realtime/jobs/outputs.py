@@ -1,7 +1,7 @@
 """Where jobs write, and how what they wrote becomes one output: a file of joined parts, pictures, or nothing.
 
-An output travels to the jobs' processes. Everything is written into a hidden folder beside the target, which goes away with
-all that is in it, however the run ends.
+An output travels to the jobs' processes. Everything is written into a hidden folder beside the target, which goes away
+with all that is in it, however the run ends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from rimlight.errors import SinkError
 from rimlight.realtime.jobs.join import join
 from rimlight.realtime.sinks import kind_of, null
 from rimlight.realtime.sinks.base import Sink, StreamInfo
-from rimlight.realtime.sinks.file import FileSink
 from rimlight.realtime.sinks.file import from_spec as open_file
 from rimlight.realtime.sinks.options import Options
 from rimlight.realtime.sinks.pictures import PicturesSink
@@ -37,7 +36,7 @@ class Output(Protocol):
         """What the job of that number writes to, from the frame of index first on."""
 
     def finish(self, begins_s: Sequence[float | None]) -> None:
-        """Make the target of all parts; begins_s: time of each part's first frame as written, None where it has none."""
+        """Make the target of all parts; begins_s: time of each part's first frame as written, None if it has none."""
 
     def remove(self) -> None:
         """Remove what is not the target."""

@@ -1,8 +1,8 @@
 """Which job takes which frames of a file.
 
-The matte of frame t depends on frames t-2, t-1 and t alone, so a job that reads the two frames before its own gives what
-the whole run gives. Jobs begin at multiples of the batch and read whole batches before, so that every frame is in the same
-call of the network as in the whole run: no backend need give the same last bits for another batch.
+The matte of frame t depends on frames t-2, t-1 and t alone, so a job that reads the two frames before its own gives
+what the whole run gives. Jobs begin at multiples of the batch and read whole batches before, so that every frame is in
+the same call of the network as in the whole run: no backend need give the same last bits for another batch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SINKS = ("file", "pictures", "null")
 class Share:
     """What one job does.
 
-    own: the frames it writes. read: those and the ones before that fill its memory. begins_s: pts_s of the first own one.
+    own: the frames it writes. read: those and the ones before, which fill its memory. begins_s: pts_s of the first own.
     """
 
     own: range
@@ -71,7 +71,7 @@ def plan_jobs(source: str, sink: str, jobs: int, batch: int = 1) -> Plan:
 
 
 def frame_times(path: Path) -> list[float]:
-    """pts_s of every frame that FileSource gives of an undamaged file; empty where its timestamps cannot be relied on."""
+    """pts_s of every frame that FileSource gives of an undamaged file; empty where timestamps are not to be used."""
     decoding = Decoding(path)
     try:
         first = next(decoding.pictures(), None)
@@ -85,9 +85,9 @@ def frame_times(path: Path) -> list[float]:
 
 
 def share_out(times: list[float], jobs: int, batch: int = 1) -> tuple[Share, ...]:
-    """Even shares of the frames shown at times (seconds), none smaller than LEAST_FRAMES or two batches."""
+    """Even shares of the frames shown at times (seconds), none of several below LEAST_FRAMES or two batches."""
     before = -(-SLOTS // batch) * batch
-    jobs = min(jobs, len(times) // max(LEAST_FRAMES, 2 * batch))
+    jobs = min(jobs, max(1, len(times) // max(LEAST_FRAMES, 2 * batch)), len(times))
     edges = [round(len(times) * job / jobs / batch) * batch for job in range(jobs)] + [len(times)]
     return tuple(
         Share(range(first, after), range(max(0, first - before), after), times[first])

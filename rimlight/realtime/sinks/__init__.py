@@ -1,4 +1,4 @@
-"""Sinks of frames by name: a video file, pictures, a pipe, a window, nothing."""
+"""Sinks of frames by name: a video file, pictures, a pipe, a window, a virtual camera, NDI, nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rimlight.errors import SinkError
-from rimlight.realtime.sinks import file, null, pictures, pipe, virtualcam, window
+from rimlight.realtime.sinks import file, ndi, null, pictures, pipe, virtualcam, window
 from rimlight.realtime.sinks.base import ReceiverGoneError, Sink, StreamInfo
 from rimlight.realtime.sinks.options import Alpha, Options
 
@@ -16,6 +16,7 @@ Opener = Callable[[str, StreamInfo, Options], Sink]
 
 SINKS: dict[str, Opener] = {
     "file": file.from_spec,
+    "ndi": ndi.from_spec,
     "null": null.from_spec,
     "pictures": pictures.from_spec,
     "pipe": pipe.from_spec,
@@ -36,10 +37,11 @@ def open_sink(
     """Open a sink by its name for frames of info's size and rate.
 
     spec: the path of a video (.mp4, .m4v, .mov, .mkv, .webm); a folder, out/%05d.png or one picture; "-" or
-    "pipe:y4m", "pipe:rgb24", "pipe:rgba", "pipe:i420"; "virtualcam", "virtualcam:/dev/video10"; "window"; "null".
-    written "file:PATH" or "pictures:PATH". alpha, overwrite, preset, crf: see Options.
+    "pipe:y4m", "pipe:rgb24", "pipe:rgba", "pipe:i420"; "window"; "null"; "ndi", "ndi:NAME"; "virtualcam",
+    "virtualcam:/dev/video10" or "virtualcam:obs". A path that looks like something else is written "file:PATH" or
+    "pictures:PATH". alpha, overwrite, preset, crf: see Options.
     Raises SinkError where the output cannot be written or cannot hold what is asked, MissingExtraError for a window
-    without a windowing OpenCV.
+    without tkinter and a windowing OpenCV, a virtual camera without pyvirtualcam, NDI without cyndilib.
     """
     try:
         kind, rest = kind_of(spec)

@@ -51,7 +51,7 @@ class VirtualCamSink(Ends):
         self._size = info.size
         if self._planes:
             device = _usable(device)
-        self._camera: Any = _opened(pyvirtualcam, info, device, backend, self._planes)
+        self._camera = _opened(pyvirtualcam, info, device, backend, self._planes)
         self.device: str = self._camera.device
         self._number = os.stat(self.device).st_rdev if self._planes else 0
         self._flat: UInt8Array = np.empty(info.size.height * info.size.width * 3 // 2, np.uint8)
@@ -106,13 +106,15 @@ def _backends(pyvirtualcam: ModuleType) -> list[str]:
 
 def _opened(pyvirtualcam: ModuleType, info: StreamInfo, device: str | None, backend: str | None, planes: bool) -> Any:
     """The library's camera, its errors turned into ours."""
+    known = _backends(pyvirtualcam)
+    if backend is not None and backend not in known:
+        raise SinkError(
+            f"expected {' or '.join(known) or 'no virtual camera'}, as pyvirtualcam knows here, got {backend}"
+        )
     form = pyvirtualcam.PixelFormat.I420 if planes else pyvirtualcam.PixelFormat.RGB
     size = info.size
     try:
         return pyvirtualcam.Camera(size.width, size.height, float(info.rate), fmt=form, device=device, backend=backend)
-    except KeyError as error:
-        known = ", ".join(_backends(pyvirtualcam)) or "none"
-        raise SinkError(f"expected a virtual camera of {known}, got {backend}") from error
     except RuntimeError as error:
         advice = ADVICE.get(PLATFORM, "virtual cameras are known for Linux, Windows and macOS")
         raise SinkError(f"no virtual camera could be opened ({error}); {advice}") from error

@@ -1,4 +1,4 @@
-"""A preview in a window."""
+"""A window on this screen: OpenCV's, or Tk's where OpenCV is the headless build."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rimlight.errors import MissingExtraError, SinkError
 from rimlight.pixels import to_rgb
 from rimlight.realtime.sinks.base import Ends, PixelFormat, ReceiverGoneError, StreamInfo
 from rimlight.realtime.sinks.options import Options
+from rimlight.realtime.windows.tkscreen import TkScreen
 from rimlight.types import Frame
 
 TITLE = "rimlight"
@@ -36,8 +37,9 @@ class Screen(Protocol):
 class WindowSink(Ends):
     """Shows each frame until the next, at any size; must be used from the main thread, as OpenCV's windows must.
 
-    screen: cv2, or a double in tests. Opening raises MissingExtraError where OpenCV is the headless build and SinkError
-    where there is no display; write raises ReceiverGoneError once the window is closed, or q or Escape is pressed.
+    screen: cv2, TkScreen, or a double in tests. Opening raises MissingExtraError where OpenCV is the headless
+    build and Python has no tkinter, and SinkError where there is no display; write raises ReceiverGoneError once
+    the window is closed, or q or Escape is pressed.
     """
 
     wants: PixelFormat = "rgb"
@@ -45,7 +47,7 @@ class WindowSink(Ends):
 
     def __init__(self, screen: Screen | None = None) -> None:
         self.frames = 0
-        self._screen = screen or _cv2_windows()
+        self._screen = screen or _windows()
         try:
             self._screen.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         except cv2.error as error:
@@ -74,10 +76,10 @@ def from_spec(rest: str, info: StreamInfo, options: Options) -> WindowSink:  # n
     return WindowSink()
 
 
-def _cv2_windows() -> Screen:
+def _windows() -> Screen:
     """The cv2 module, once it is sure that opening a window returns: Qt ends the process where there is no display."""
-    if "GUI:                           NONE" in cv2.getBuildInformation():
-        raise MissingExtraError("a window", "opencv-python", "window")
     if ON_LINUX and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise SinkError("a window needs a display, and neither DISPLAY nor WAYLAND_DISPLAY is set; write to a file")
+    if "GUI:                           NONE" in cv2.getBuildInformation():
+        return TkScreen()
     return cast("Screen", cv2)

@@ -19,6 +19,7 @@ SOURCES: dict[str, Opener] = {
     "camera": camera.from_spec,
     "file": file.from_spec,
     "pattern": pattern.from_spec,
+    "pattern-live": pattern.live_from_spec,
     "picture": picture.from_spec,
 }
 
@@ -26,8 +27,9 @@ SOURCES: dict[str, Opener] = {
 def open_source(spec: str, *, size: Size | None = None, rate: Fraction | None = None) -> Source:
     """Open a source by its name.
 
-    spec: "camera", "camera:1", "0" or "/dev/video0"; "pattern:1280x720@30"; the path of a video or picture. A path that
-    looks like something else is written "file:PATH" or "picture:PATH".
+    spec: "camera", "camera:1", "0" or "/dev/video0"; "pattern:1280x720@30"; "pattern-live", the same at
+    its own pace; the path of a video or picture. A path that looks like something else is written "file:PATH" or
+    "picture:PATH".
     size and rate are asked of a camera (which may give others) and of the pattern; a rate also times a picture.
     Raises SourceError where nothing can be opened, or where a file is asked for a size or rate that is not its own.
     """

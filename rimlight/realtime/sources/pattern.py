@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import count as from_zero
+from threading import Event
 
 import cv2
 import numpy as np
@@ -74,6 +75,15 @@ class PatternSource(Closes):
 
 def from_spec(spec: str, size: Size | None = None, rate: Fraction | None = None) -> PatternSource:
     """A pattern for the registry: "[WIDTHxHEIGHT][@RATE][:COUNT]"; size and rate fill in what the spec leaves out."""
+    return PatternSource(*_parsed(spec, size, rate))
+
+
+def live_from_spec(spec: str, size: Size | None = None, rate: Fraction | None = None) -> PatternSource:
+    """The same pattern at its own pace, as a camera that is always there."""
+    return PatternSource(*_parsed(spec, size, rate), pause=Event().wait)
+
+
+def _parsed(spec: str, size: Size | None, rate: Fraction | None) -> tuple[Size, Fraction, int | None]:
     match = SPEC.fullmatch(spec.strip())
     try:
         if match is None:
@@ -84,7 +94,7 @@ def from_spec(spec: str, size: Size | None = None, rate: Fraction | None = None)
         raise SourceError(f"{error}; write {HOW}") from error
     own_count = int(match["count"]) if match["count"] else None
     own_rate = rate if own_rate is None else own_rate
-    return PatternSource(own_size or size or USUAL_SIZE, USUAL_RATE if own_rate is None else own_rate, own_count)
+    return own_size or size or USUAL_SIZE, USUAL_RATE if own_rate is None else own_rate, own_count
 
 
 def _bars(size: Size) -> UInt8Array:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,6 +12,7 @@ from rimlight.realtime.sinks import window
 from rimlight.realtime.sinks.base import ReceiverGoneError
 from rimlight.realtime.sinks.options import Options
 from rimlight.realtime.sinks.window import WindowSink, from_spec
+from rimlight.realtime.windows.tkscreen import TkScreen
 from rimlight.types import Size
 from tests.realtime.sources.media import numbered
 
@@ -72,10 +74,21 @@ def test_closing_the_window_ends_it() -> None:
     sink.close()
 
 
-def test_a_headless_opencv_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_headless_opencv_gets_a_window_of_tk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window.cv2, "getBuildInformation", lambda: "  GUI:                           NONE\n")
-    with pytest.raises(MissingExtraError, match=r"rimlight\[window\]"):
-        WindowSink()
+    monkeypatch.setattr(window, "ON_LINUX", False)
+    monkeypatch.setattr(window, "TkScreen", FakeScreen)
+    with WindowSink() as sink:
+        write_all(sink, 2)
+    assert sink.frames == 2
+
+
+def test_without_any_windows_it_names_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    screen = tmp_path / "screen.py"
+    screen.write_text("print('missing')")
+    monkeypatch.setattr("rimlight.realtime.windows.view.SCREEN", screen)
+    with pytest.raises(MissingExtraError, match=r"tkinter.*rimlight\[window\]"):
+        WindowSink(TkScreen())
 
 
 def test_a_build_that_fails_to_open_a_window_names_it_too() -> None:
