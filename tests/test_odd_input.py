@@ -1,4 +1,4 @@
-"""What a user can cause by odd names, sizes, rates and a damaged installation: an error of the project, nothing left."""
+"""Odd names, sizes and rates, and a damaged installation: an error of the project, and nothing left behind."""
 
 from __future__ import annotations
 

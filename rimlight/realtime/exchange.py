@@ -1,4 +1,4 @@
-"""Three buffers between a thread that paints and one that shows: the newest finished picture wins, nothing is copied."""
+"""Three buffers between a thread that paints and one that shows: the newest finished picture wins, without a copy."""
 
 from __future__ import annotations
 

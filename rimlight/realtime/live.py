@@ -29,6 +29,7 @@ from rimlight.types import Frame, Pixels, Size, UInt8Array
 
 RETRY_S = 1.0  # between a fault and the next try to open camera and backend
 HANG_S = 10.0  # a worker that did nothing for so long is abandoned; opening a camera or backend takes less
+FIRST_FACTOR = 6  # before its first picture it may take so many times longer: kernels are compiled on a fresh machine
 MOST_ABANDONED = 3  # abandoned workers that still hang; with more, nothing new is tried until one ends
 STOP_S = 2.0
 PATIENCE = 1.5  # ticks before a picture is repeated; with less, one that comes a little late would be written besides
@@ -170,7 +171,8 @@ class Live:
                 self._broke("nobody watches; the camera is off")
             return None
         self._abandoned = [left for left in self._abandoned if left.alive]
-        if worker is not None and time.perf_counter() - worker.beat_s > self._hang_s:
+        patience_s = self._hang_s * (1 if worker is None or worker.device else FIRST_FACTOR)
+        if worker is not None and time.perf_counter() - worker.beat_s > patience_s:
             self._broke("camera or network hang")
             self._end_worker(0.0)
             worker = None

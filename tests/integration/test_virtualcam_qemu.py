@@ -66,7 +66,7 @@ def test_the_network_runs_in_between(guest: Guest) -> None:
 def test_numbered_pictures_arrive_in_order(guest: Guest, name: str) -> None:
     numbers = step(guest, name)["numbers"]
     assert numbers == sorted(numbers)
-    assert len(set(numbers)) > len(numbers) / 2
+    assert numbers[-1] > numbers[0], "the picture stood still"
 
 
 def test_it_opens_again_after_it_was_closed_and_with_a_reader_that_stayed(guest: Guest) -> None:

@@ -1,4 +1,4 @@
-"""What leaves a live stream when things break: the person before the backdrop, or the cover, and never anything else."""
+"""What leaves a live stream when things break: the person before the backdrop, or the cover, never anything else."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ STEPS = (
     steps.a_reader_is_noticed,
     measure.rates_at_720p,
     measure.delay_of_the_device_alone,
+    measure.delay_from_camera_to_reader,
     steps.the_network_before_a_colour,
     steps.a_camera_matted_before_a_colour,
-    measure.delay_from_camera_to_reader,
     steps.a_lost_device,
 )
 
