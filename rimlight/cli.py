@@ -45,6 +45,8 @@ def live_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
         click.option("--mirror/--no-mirror", default=False, help="Change left and right (live)."),
         click.option("--wait", is_flag=True, help="Show the cover until a camera that is missing comes (live)."),
+        click.option("--always-on", is_flag=True,
+                     help="Keep the camera open while nobody reads the virtual one (live)."),
         click.option("--late-after", type=click.FloatRange(0.01, 10), default=0.25, show_default=True, metavar="S",
                      help="Age from which a picture counts as late (live)."),
         click.option("--cover-after", type=click.FloatRange(0.01, 10), default=1.0, show_default=True, metavar="S",

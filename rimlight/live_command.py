@@ -33,7 +33,7 @@ from rimlight.types import Size
 
 log = logging.getLogger(__name__)
 LIVE_ONLY = (
-    "mirror", "wait", "late_after", "cover_after", "control", "control_port", "metrics_port",
+    "mirror", "wait", "always_on", "late_after", "cover_after", "control", "control_port", "metrics_port",
 )  # fmt: skip
 # Keys of the file whose changes a running stream takes, and what they are called there; edges have several.
 CHANGES = {
@@ -85,6 +85,7 @@ def run_request(request: Request) -> None:
         alpha: Alpha = "side-by-side" if options["side_by_side"] else True
 
         def watch(on: bool) -> None:
+            on = on or options["always_on"]
             if not on:
                 opener.close()  # nobody looks yet: the camera that was opened to ask for its size is freed again
             live.watch(on)

@@ -94,7 +94,7 @@ def test_a_lost_device_ends_the_stream_with_advice(guest: Guest) -> None:
 def figures(guest: Guest) -> str:
     """The measured numbers, one line each."""
     kept = {"ready_s", "took_s", "library_hz", "sink_hz", "read_hz", "written_meanwhile_hz", "decode_hz", "copy_hz",
-            "least_ms", "median_ms", "p95_ms", "most_ms"}  # fmt: skip
+            "least_ms", "median_ms", "p95_ms", "most_ms", "stages_ms"}  # fmt: skip
     lines = []
     for name, told in guest.steps.items():
         numbers = ", ".join(f"{key} {value}" for key, value in told.items() if key in kept)

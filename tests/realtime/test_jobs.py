@@ -147,18 +147,12 @@ def real(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Set
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("batch", [1, 4])
 def test_real_backends_give_the_same_bits_in_jobs(clip: Path, tmp_path: Path, real: Settings, batch: int) -> None:
-    settings = replace(real, batch=batch)
-    one = whole(clip, tmp_path / "one.mkv", settings, sound=False)
-    other = split(clip, tmp_path / "other.mkv", settings, sound=False, count=2)
-    assert same_images(one, other)
-
-
-def test_batches_give_the_same_bits_as_single_frames(clip: Path, tmp_path: Path, real: Settings) -> None:
     one = whole(clip, tmp_path / "one.mkv", real, sound=False)
-    other = whole(clip, tmp_path / "other.mkv", replace(real, batch=4), sound=False)
+    other = split(clip, tmp_path / "other.mkv", replace(real, batch=batch), sound=False, count=2)
     assert same_images(one, other)
 
 
+@pytest.mark.slow
 def test_openvino_gives_the_same_bits_on_any_number_of_threads(clip: Path, tmp_path: Path, real: Settings) -> None:
     if real.backend != "openvino":
         pytest.skip("ONNX Runtime adds in another order on another number of threads")

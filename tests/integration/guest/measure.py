@@ -71,7 +71,8 @@ def delay_from_camera_to_reader() -> Told:
     ):
         reader.wait_for(lambda: stream.stats.snapshot().counts.get("out_live", 0) > 10, "the live picture")
         numbers, delays_ms = read_numbers(source.captured_s)
-    return {"numbers": numbers, **quantiles(delays_ms), "counts": stream.stats.snapshot().counts}
+    stages_ms = {name: round(times.p50_ms, 1) for name, times in stream.stats.snapshot().stages.items()}
+    return {"numbers": numbers, **quantiles(delays_ms), "stages_ms": stages_ms}
 
 
 def read_numbers(captured_s: dict[int, float]) -> tuple[list[int], list[float]]:

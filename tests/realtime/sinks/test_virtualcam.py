@@ -13,6 +13,7 @@ import pytest
 
 from rimlight.errors import MissingExtraError, SinkError
 from rimlight.pixels import empty_i420, to_i420, to_rgb
+from rimlight.realtime import loopback
 from rimlight.realtime.sinks import open_sink, virtualcam
 from rimlight.realtime.sinks.base import StreamInfo
 from rimlight.realtime.sinks.virtualcam import VirtualCamSink, even
@@ -202,6 +203,19 @@ def test_a_module_that_does_not_tell_its_format_is_trusted(kernel: Kernel) -> No
     (kernel.sys / "video10" / "format").unlink()
     with VirtualCamSink(INFO) as sink:
         write_all(sink, 1)
+
+
+@pytest.mark.parametrize(("version", "touched"), [("", True), ("0.12.5", True), ("0.13.2", False), ("0.15.0", False)])
+def test_only_the_module_with_the_fault_is_worked_around(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, version: str, touched: bool
+) -> None:
+    device = kernel.add(10, HELD)
+    (loopback.MODULE / "version").write_text(version)
+    opened: list[str] = []
+    real = os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest: (opened.append(path), real(path, *rest))[1])
+    loopback.rearm(device)
+    assert opened == [device] * touched
 
 
 def planes_of(flat: np.ndarray) -> I420:
