@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
@@ -13,9 +14,10 @@ from rimlight.backends import installed, open_backend
 from rimlight.errors import BackendError, SinkError
 from rimlight.realtime import jobs
 from rimlight.realtime.jobs import plan_jobs, run_jobs
+from rimlight.realtime.jobs.plan import share_out
 from rimlight.realtime.session import Settings
 from rimlight.realtime.sinks.options import Alpha
-from rimlight.types import Size
+from rimlight.types import FloatArray, Size
 
 from .jobs.runs import CLEAR, COUNT, HereCrew, left_over, same_images, split, whole, write_clip
 from .sinks.outputs import packets, pictures
@@ -150,6 +152,28 @@ def test_real_backends_give_the_same_bits_in_jobs(clip: Path, tmp_path: Path, re
     one = whole(clip, tmp_path / "one.mkv", real, sound=False)
     other = split(clip, tmp_path / "other.mkv", replace(real, batch=batch), sound=False, count=2)
     assert same_images(one, other)
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_share_of_onnx_has_the_very_floats_of_the_whole(threads: int, batch: int) -> None:
+    size, count = Size(64, 112), 24
+    images = np.random.default_rng(0).random((count, 3, size.height, size.width), np.float32)
+    share = share_out([float(t) for t in range(count)], 2, batch)[1]
+    found = [floats(images[frames.start :], batch, threads) for frames in (range(count), share.read)]
+    own = len(share.own)
+    assert np.array_equal(found[0][-own:], found[1][-own:])
+
+
+def floats(images: FloatArray, batch: int, threads: int) -> FloatArray:
+    """Scale and offset (T, 2, 4, h, w) of frames after a cut, in calls of a batch."""
+    backend = open_backend("onnx", Size(*images.shape[2:]), batch, threads=threads)
+    calls, memory = [], None
+    for first in range(0, len(images), batch):
+        found, memory = backend.clip(images[first : first + batch], memory, [t == first == 0 for t in range(batch)])
+        calls.append(np.stack([np.stack([one.scale, one.offset]) for one in found]))
+    backend.close()
+    return np.concatenate(calls)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from rimlight.errors import JobError
 from rimlight.realtime.backdrops import open_backdrop
 from rimlight.realtime.governor import processors
 from rimlight.realtime.jobs.crew import Crew
@@ -41,6 +42,8 @@ def run_jobs(
     KeyboardInterrupt comes, all are ended and nothing is left of it. Call it under `if __name__ == "__main__":`, since
     the processes import the main module anew. Raises RimlightError; JobError names the frames of the job.
     """
+    if not plan.shares:
+        raise JobError(f"{plan.path} has timestamps that cannot be relied on, so it is not split; use run_stream")
     stats = stats or Stats()
     info = StreamInfo(plan.size, plan.rate, sound_from)
     output = open_output(sink, info, Options(_transparent(settings.backdrop) and alpha))

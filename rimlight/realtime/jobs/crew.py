@@ -33,9 +33,8 @@ class Crew:
         """What the jobs say, until all are finished; raises JobError with the frames of a job that failed or died."""
         open_readers = dict(zip(self._readers, self._jobs, strict=True))
         while open_readers:
-            for reader in connection.wait(list(open_readers), WAIT_S):
-                assert isinstance(reader, Connection)
-                job = open_readers[reader]
+            ready = connection.wait(list(open_readers), WAIT_S)
+            for reader, job in [item for item in open_readers.items() if item[0] in ready]:
                 report = self._next(reader, job)
                 if isinstance(report, Failed):
                     raise JobError(f"{job.share} of {job.source}: {report.text}")
