@@ -28,8 +28,7 @@ FOREGROUND, SOFT = np.uint8(1), np.uint8(2)  # bits of Scratch.ready
 class Samples(NamedTuple):
     """Where each output column lies between two input columns (align_corners False); and the same for rows."""
 
-    first: np.ndarray  # (W,) int32
-    second: np.ndarray  # (W,) int32
+    first: np.ndarray  # (W,) uint32; the second is the next one
     weight: FloatArray  # (W,) of the second
 
 
@@ -45,9 +44,8 @@ class Scratch(NamedTuple):
 def samples(inputs: int, outputs: int) -> Samples:
     """Bilinear sampling positions from inputs to outputs, as torch's interpolate(align_corners=False)."""
     centre = np.clip((np.arange(outputs) + 0.5) * inputs / outputs - 0.5, 0, inputs - 1)
-    first = centre.astype(np.int32)
-    second = np.minimum(first + 1, inputs - 1).astype(np.int32)
-    return Samples(first, second, (centre - first).astype(np.float32))
+    first = np.minimum(centre.astype(np.uint32), inputs - 2).astype(np.uint32)
+    return Samples(first, (centre - first).astype(np.float32))
 
 
 def scratch_for(strips: int, inner_height: int, height: int, width: int) -> Scratch:
@@ -73,12 +71,18 @@ def unit(value):  # type: ignore[no-untyped-def]
 @compiled
 def stretch(low, c, row, columns, start, n, rows, place, to):  # type: ignore[no-untyped-def]
     """A run of one coefficient row low[c, row] to columns of the full picture, into rows[place, to]."""
-    first, second, weight = columns
+    first, weight = columns
     start = np.uint64(start)
     for i in range(n):
         x = start + np.uint64(i)
-        a = low[c, row, first[x]]
-        rows[place, to, x] = a + weight[x] * (low[c, row, second[x]] - a)
+        j = np.uint64(first[x])
+        rows[place, to, x] = low[c, row, j] + weight[x] * (low[c, row, j + np.uint64(1)] - low[c, row, j])
+
+
+@compiled
+def place_of(lines, y, which, rows):  # type: ignore[no-untyped-def]
+    """Where the coefficient row above (0) or below (1) line y is held."""
+    return (np.int64(lines[0][y]) + which) % rows.shape[0]
 
 
 @compiled
@@ -221,8 +225,8 @@ def paint_pair(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Foreground over backdrop for one run of a pair of lines, into results."""
     for y in range(y0, y1 + 1):
-        p, t = y - y0, lines[2][y]
-        a, b = lines[0][y] % rows.shape[0], lines[1][y] % rows.shape[0]
+        p, t = y - y0, lines[1][y]
+        a, b = place_of(lines, y, 0, rows), place_of(lines, y, 1, rows)
         hold_soft(a, index, x0, n, soft, columns, rows, scratch, strip)
         hold_soft(b, index, x0, n, soft, columns, rows, scratch, strip)
         if kind != BACKDROP_NONE and not seen:
@@ -260,16 +264,16 @@ def composite(  # type: ignore[no-untyped-def]
     for y0 in range(first, last, 2):
         y1 = min(y0 + 1, last - 1)
         for y in range(y0, y1 + 1):
-            hold(lines[0][y], scale, offset, columns, scratch, strip)
-            hold(lines[1][y], scale, offset, columns, scratch, strip)
+            hold(np.int64(lines[0][y]), scale, offset, columns, scratch, strip)
+            hold(np.int64(lines[0][y]) + 1, scale, offset, columns, scratch, strip)
         for index in range(scratch.ready.shape[2]):
             x0, x1 = index * RUN, min((index + 1) * RUN, width)
             n = x1 - x0
             greys_of(source, y0, y1, x0, n, chroma, greys)
             seen = 0
             for y in range(y0, y1 + 1):
-                p, a, b = y - y0, lines[0][y] % rows.shape[0], lines[1][y] % rows.shape[0]
-                filtered(rows, a, b, 3, lines[2][y], x0, n, greys, p, alphas, p)
+                p, a, b = y - y0, place_of(lines, y, 0, rows), place_of(lines, y, 1, rows)
+                filtered(rows, a, b, 3, lines[1][y], x0, n, greys, p, alphas, p)
                 seen += visible(alphas, p, n)
                 if out_alpha.shape[0]:
                     out_alpha[y, x0:x1] = alphas[p, :n]

@@ -17,7 +17,7 @@ import numpy as np
 from rimlight.kernels.parallel import compiled
 from rimlight.types import FloatArray
 
-RUN = 128  # columns that are worked on at once: their rows of features stay in the first-level cache
+RUN = 256  # columns that are worked on at once: their rows of features stay in cache, and a loop is entered less often
 HIDDEN = 16
 FEATURES = 8 + HIDDEN
 SUMS = 16  # guide, target, guide*target, guide*guide: four channels each
@@ -40,7 +40,7 @@ def scratch_for(strips: int, width: int) -> tuple[FloatArray, FloatArray, FloatA
     """Working memory: three rows of SUMS, hidden rows, and features of one run, for every strip."""
     rings = np.zeros((strips, 4, SUMS, width + 2), np.float32)
     hidden = np.zeros((strips, 3, HIDDEN, width), np.float32)
-    runs = np.zeros((strips, FEATURES + 2 * HIDDEN + 4, RUN), np.float32)
+    runs = np.zeros((strips, FEATURES + 2 * HIDDEN + 4 + 8, RUN), np.float32)
     return rings, hidden, runs
 
 
@@ -109,32 +109,30 @@ def column_sums(above, here, below, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def box_run(sums, x0, x1, features):  # type: ignore[no-untyped-def]
-    """Covariance and variance of columns x0 to x1 into features 0..3 and 4..7; means stay in the caller's reach."""
+def box_run(sums, x0, x1, features, means):  # type: ignore[no-untyped-def]
+    """Covariance and variance of columns x0 to x1 into features 0..3 and 4..7, means of guide and target into means."""
     ninth = np.float32(1 / 9)
     for c in range(4):
         guide, target = sums[c, x0 : x1 + 2], sums[4 + c, x0 : x1 + 2]
         product, square = sums[8 + c, x0 : x1 + 2], sums[12 + c, x0 : x1 + 2]
-        covariance, variance = features[c], features[4 + c]
+        covariance, variance, of_guide, of_target = features[c], features[4 + c], means[c], means[4 + c]
         for x in range(x1 - x0):
             mean_x = (guide[x] + guide[x + 1] + guide[x + 2]) * ninth
             mean_y = (target[x] + target[x + 1] + target[x + 2]) * ninth
+            of_guide[x], of_target[x] = mean_x, mean_y
             covariance[x] = (product[x] + product[x + 1] + product[x + 2]) * ninth - mean_x * mean_y
             variance[x] = (square[x] + square[x + 1] + square[x + 2]) * ninth - mean_x * mean_x
 
 
 @compiled
-def finish_run(sums, x0, x1, y, found, scale, offset):  # type: ignore[no-untyped-def]
+def finish_run(means, x0, x1, y, found, scale, offset):  # type: ignore[no-untyped-def]
     """scale = found, offset = mean target - scale * mean guide, for columns x0 to x1 of row y."""
-    ninth = np.float32(1 / 9)
     for c in range(4):
-        guide, target = sums[c, x0 : x1 + 2], sums[4 + c, x0 : x1 + 2]
+        mean_x, mean_y = means[c], means[4 + c]
         source, a, b = found[c], scale[c, y, x0:x1], offset[c, y, x0:x1]
         for x in range(x1 - x0):
-            mean_x = (guide[x] + guide[x + 1] + guide[x + 2]) * ninth
-            mean_y = (target[x] + target[x + 1] + target[x + 2]) * ninth
             a[x] = source[x]
-            b[x] = mean_y - source[x] * mean_x
+            b[x] = mean_y[x] - source[x] * mean_x[x]
 
 
 @compiled
@@ -156,13 +154,14 @@ def filter_run(sums, hidden, x0, x1, y, weights, run, scale, offset):  # type: i
     """The three 1x1 convolutions for columns x0 to x1 of row y."""
     columns = x1 - x0
     one, two, three = run[FEATURES:], run[FEATURES + HIDDEN :], run[FEATURES + 2 * HIDDEN :]
-    box_run(sums, x0, x1, run)
+    means = run[FEATURES + 2 * HIDDEN + 4 :]
+    box_run(sums, x0, x1, run, means)
     for c in range(HIDDEN):
         run[8 + c, :columns] = hidden[c, x0:x1]
     dense(run, weights.first, weights.first_bias, one, 0, 0, columns, True)
     dense(one, weights.second, weights.second_bias, two, 0, 0, columns, True)
     dense(two, weights.third, weights.third_bias, three, 0, 0, columns, False)
-    finish_run(sums, x0, x1, y, three, scale, offset)
+    finish_run(means, x0, x1, y, three, scale, offset)
 
 
 @compiled
