@@ -149,6 +149,9 @@ def peers_command(sizes: tuple[Size, ...], peers: tuple[str, ...], out: Path | N
 @threads_option(2)
 @click.option("--blocks", type=click.IntRange(1), default=5, show_default=True, help="Blocks of each stream.")
 @click.option("--frames", type=click.IntRange(2), default=90, show_default=True, help="Frames of a block.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes of one more stream of ours."
+)
 @out_option
 def endtoend_command(out: Path | None, **options: Any) -> None:
     """Compare with RVM from file to finished planes.

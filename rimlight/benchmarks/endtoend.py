@@ -17,6 +17,7 @@ from rimlight.benchmarks.records import Record
 from rimlight.benchmarks.rivals import HOW, matter_of, painter_of
 from rimlight.benchmarks.running import Running
 from rimlight.benchmarks.sources import Limited
+from rimlight.benchmarks.split import Split, SplitRun
 from rimlight.benchmarks.streams import Stream, figures_of
 from rimlight.benchmarks.tables import markdown, milliseconds
 from rimlight.benchmarks.timing import pair_ratios
@@ -32,7 +33,10 @@ WARM_UP = 3  # frames of the block that nobody counts
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """source: a video, or None for the portrait at size. ratios: RVM's downsample ratios, each a rival of its own."""
+    """source: a video, or None for the portrait at size. ratios: RVM's downsample ratios, each a rival of its own.
+
+    jobs: processes of one more stream of ours that splits the file, none below 2.
+    """
 
     size: Size
     source: Path | None = None
@@ -42,6 +46,7 @@ class Race:
     blocks: int = 5
     frames: int = 90
     threads: int = 2
+    jobs: int = 2
 
 
 def race(asked: Race, report: Callable[[str], None]) -> Record:
@@ -58,11 +63,15 @@ def race(asked: Race, report: Callable[[str], None]) -> Record:
         matter, ours = _ours(asked, size)
         stack.callback(matter.close)
         rivals, absent = _rivals(asked, size)
-        found = race_in_turn(ours, rivals, path, asked, report)
+        split = None
+        if asked.jobs > 1:
+            request = SplitRun(size, asked.source, asked.sink, asked.backend, asked.jobs)
+            split = stack.enter_context(Split(request))
+        found = race_in_turn(ours, rivals, path, asked, report, split)
         device = matter.backend.device if matter.backend else "none: the source had no frame"
     settings = {
         "source": path.name, "size": str(size), "sink": asked.sink, "blocks": asked.blocks, "frames": asked.frames,
-        "threads": asked.threads, "held": held, "backend": asked.backend,
+        "threads": asked.threads, "held": held, "backend": asked.backend, "jobs": asked.jobs,
     }  # fmt: skip
     figures = {"ours": device, "how": HOW, "absent": absent, **found}
     spreads = [rate["fps_spread"] for rate in found["streams"].values()]
@@ -70,36 +79,47 @@ def race(asked: Race, report: Callable[[str], None]) -> Record:
 
 
 def race_in_turn(
-    ours: Stream, rivals: dict[str, Stream], path: Path, asked: Race, report: Callable[[str], None]
-) -> dict[str, Any]:
-    """Ours, first rival, ours, second rival, …, for each block; streams' figures, and the ratio ours/theirs of fps."""
+    ours: Stream, rivals: dict[str, Stream], path: Path, asked: Race, report: Callable[[str], None],
+    split: Split | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Ours, first rival, ours, second rival, …, split, for each block; figures, and the ratios ours/theirs of fps."""
     for stream in (ours, *rivals.values()):
         stream.block(Limited(path, WARM_UP))
     mine: dict[str, list[Snapshot]] = {name: [] for name in rivals}
     theirs: dict[str, list[Snapshot]] = {name: [] for name in rivals}
+    shared: list[Snapshot] = []
     alone = [] if rivals else [ours.block(Limited(path, asked.frames)) for _ in range(asked.blocks)]
     for block in range(asked.blocks if rivals else 0):
         report(f"block {block + 1} of {asked.blocks}")
         for name, rival in rivals.items():
             mine[name].append(ours.block(Limited(path, asked.frames)))
             theirs[name].append(rival.block(Limited(path, asked.frames)))
+        if split is not None:
+            shared.append(split.block())
     everything = alone + [block for blocks in mine.values() for block in blocks]
-    return {
-        "streams": {"rimlight": figures_of(everything)} | {name: figures_of(blocks) for name, blocks in theirs.items()},
-        "ratios": {name: pair_ratios(_rates(mine[name]), _rates(theirs[name])) for name in rivals},
-    }
+    streams = {"rimlight": figures_of(everything)} | {name: figures_of(blocks) for name, blocks in theirs.items()}
+    ratios = {name: pair_ratios(_rates(mine[name]), _rates(theirs[name])) for name in rivals}
+    split_ratios = {name: pair_ratios(_rates(shared), _rates(theirs[name])) for name in rivals if shared}
+    if shared:
+        streams[f"rimlight, {asked.jobs} jobs"] = figures_of(shared)
+    return {"streams": streams, "ratios": ratios, "split_ratios": split_ratios}
 
 
 def render(record: Record) -> str:
     """A Markdown table of the record: a row for each stream, its stages in ms, and how much faster rimlight is."""
-    rows = [["stream", "fps", "spread", "read ms", "matte ms", "paint ms", "rimlight / it", "quartiles"]]
+    jobs = f"{record.settings.get('jobs', 0)} jobs / it"
+    rows = [["stream", "fps", "spread", "read ms", "matte ms", "paint ms", "rimlight / it", jobs]]
     for name, stream in record.figures["streams"].items():
         stages = [milliseconds(stream["stages_ms"].get(stage)) for stage in ("read", "matte", "paint")]
-        ratio = record.figures["ratios"].get(name)
-        compared = [f"{ratio['median']:.2f}", f"{ratio['q1']:.2f} to {ratio['q3']:.2f}"] if ratio else ["-", "-"]
+        compared = [_range(record.figures.get(kind, {}).get(name)) for kind in ("ratios", "split_ratios")]
         rows.append([name, f"{stream['fps']:.1f}", f"{stream['fps_spread']:.0%}", *stages, *compared])
     absent = [f"absent: {name}: {reason}" for name, reason in record.figures["absent"].items()]
     return "\n\n".join([markdown(rows), *absent])
+
+
+def _range(ratio: dict[str, float] | None) -> str:
+    """Median of a ratio with its quartiles."""
+    return f"{ratio['median']:.2f} ({ratio['q1']:.2f} to {ratio['q3']:.2f})" if ratio else "-"
 
 
 def _ours(asked: Race, size: Size) -> tuple[Matter, Stream]:

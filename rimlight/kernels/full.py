@@ -17,10 +17,10 @@ from rimlight.kernels.color import chroma_run, greys_of, planes_run, rgb_run, st
 from rimlight.kernels.parallel import compiled
 from rimlight.types import FloatArray
 
-RUN = 480
+RUN = 1920  # columns worked on at once; shorter runs skip more of the backdrop, and enter more loops
 CHANNELS = 11  # scale, offset (4 each), soft backdrop (3)
 ROWS_OF_RUN = 24  # see the slices in `composite`
-PAD = 16  # a row of a run is not a power of two apart from the next, which would crowd a few sets of the cache
+PAD = 80  # a row of a run is not a power of two apart from the next, which would crowd a few sets of the cache
 BACKDROP_NONE, BACKDROP_SHARP, BACKDROP_SOFT = 0, 1, 2
 FOREGROUND, SOFT = np.uint8(1), np.uint8(2)  # bits of Scratch.ready
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rimlight.benchmarks import endtoend, versus
 from rimlight.benchmarks.endtoend import Race, race
+from rimlight.benchmarks.footage import clip_file
 from rimlight.benchmarks.peers import PEERS
 from rimlight.benchmarks.rivals import PeerMatter, planes_of
 from rimlight.benchmarks.versus import Contest, back_and_forth, compare, pairs_in_turn, render
@@ -92,7 +94,7 @@ def rvm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("rvm")
 def test_a_race_runs_both_through_the_same_loop() -> None:
-    record = race(Race(SIZE, ratios=(0.25, 0.5), backend="fake", blocks=2, frames=4), lambda _: None)
+    record = race(Race(SIZE, ratios=(0.25, 0.5), backend="fake", blocks=2, frames=4, jobs=1), lambda _: None)
     streams, ratios = record.figures["streams"], record.figures["ratios"]
     assert list(streams) == ["rimlight", "rvm 0.25", "rvm 0.5"]
     assert [stream["blocks"] for stream in streams.values()] == [4, 2, 2]
@@ -109,3 +111,12 @@ def test_a_race_without_its_rival_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     assert list(record.figures["streams"]) == ["rimlight"]
     assert record.figures["absent"] == {"rvm": "cannot fetch it: no route"}
     assert "no route" in endtoend.render(record)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("rvm")
+def test_a_race_may_split_our_file_among_processes(tmp_path: Path) -> None:
+    path = clip_file(SIZE, 40, tmp_path)
+    record = race(Race(SIZE, source=path, ratios=(0.25,), backend="fake", blocks=1, frames=4), lambda _: None)
+    assert record.figures["streams"]["rimlight, 2 jobs"]["frames"] == 40
+    assert record.figures["split_ratios"]["rvm 0.25"]["median"] > 0
