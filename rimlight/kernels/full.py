@@ -1,7 +1,7 @@
 """The full-resolution pass: coefficients to matte, foreground and composite in one read and one write of the frame.
 
 For every pixel: alpha and foreground = clamp(scale * x + offset) (guided filter), then foreground over backdrop. Work
-goes by pairs of rows and runs of RUN columns, which stay in the first-level cache. A run starts with alpha, which
+goes by pairs of rows and runs of RUN columns, which stay in cache. A run starts with alpha, which
 needs only the mean of RGB; where the pair is wholly backdrop, the backdrop is copied and nothing else is computed.
 
 Letters: H, W full size; h, w internal size; the coefficients' rows are stretched to W columns once, when first needed.

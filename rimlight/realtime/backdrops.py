@@ -5,6 +5,7 @@ Letters: H, W full size; h, w internal size.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from rimlight.errors import BackdropError, FrameError, SourceError
 from rimlight.pixels import fill, read_picture
 from rimlight.realtime.sources.file import FileSource
 from rimlight.types import Coefficients, FloatArray, Frame, Size, UInt8Array
+
+log = logging.getLogger(__name__)
 
 COLOURS = {
     "black": "#000000", "white": "#ffffff", "grey": "#808080", "gray": "#808080",
@@ -105,7 +108,11 @@ class Picture(_Held):
 
 
 class Video:
-    """A video at its own frame rate, from its start again when it ends; what it shows depends on the time alone."""
+    """A video at its own frame rate, from its start again when it ends; what it shows depends on the time alone.
+
+    If its file vanishes or breaks while it runs, the last picture stands still from then on, and the log says so: a
+    backdrop must not end a call.
+    """
 
     transparent = False
     _shown: Frame
@@ -115,6 +122,7 @@ class Video:
         self._path = path
         self._source: FileSource | None = None
         self._filled: UInt8Array = np.empty((0, 0, 3), np.uint8)
+        self._stands = False  # for good, since the file cannot be read any more
         self._begin(0.0)
 
     def backing(self, scene: Scene) -> Backing:
@@ -122,7 +130,12 @@ class Video:
 
     def cover(self, full: Size, pts_s: float) -> UInt8Array:
         """The picture of that time; time that goes back a little keeps the picture that is shown."""
-        fresh = self._advance(pts_s)
+        fresh = False
+        try:
+            fresh = not self._stands and self._advance(pts_s)
+        except (BackdropError, SourceError) as error:
+            self._stands = True
+            log.warning("the backdrop stands still from now on: %s", error)
         if fresh or self._filled.shape[:2] != (full.height, full.width):
             self._filled = fill(self._shown.image, full)
         return self._filled

@@ -88,7 +88,7 @@ class ScanningSink(NullSink):
     def __init__(self, enough: int, stop: threading.Event, *, both: bool = False) -> None:
         super().__init__("rgb")
         rows, columns = np.linspace(-1, 1, SIZE.height)[:, None], np.linspace(-1, 1, SIZE.width)[None]
-        self._outside = np.hypot(columns, rows - 0.3) > 0.8
+        self.outside = np.hypot(columns, rows - 0.3) > 0.8
         self._enough, self._stop, self._both = enough, stop, both
         self.leaked = self.seen = self.with_person = self.shown_after = 0
         self._cover_since_person = False
@@ -96,7 +96,7 @@ class ScanningSink(NullSink):
     def write(self, frame: Frame) -> None:
         image = frame.image
         self.seen += 1
-        self.leaked += int((image[self._outside] != BEHIND).any(axis=1).sum())
+        self.leaked += int((image[self.outside] != BEHIND).any(axis=1).sum())
         person = bool((image == SENTINEL).all(axis=2).any())
         self.with_person += person
         self._cover_since_person |= bool(self.with_person) and not person

@@ -192,12 +192,17 @@ def test_a_picture_of_a_video_is_scaled_once(video: Path) -> None:
     assert not np.array_equal(first, backdrop.cover(FULL, 0.1))
 
 
-def test_a_video_that_vanishes_says_so_when_it_should_begin_again(video: Path) -> None:
+def test_a_video_that_vanishes_stands_still_and_says_so_once(video: Path, caplog: pytest.LogCaptureFixture) -> None:
     backdrop = open_backdrop(str(video))
     video.unlink()
     assert shown(backdrop, 0.1) == 3
-    with pytest.raises(BackdropError, match=r"sea\.mp4.*no file"):
-        backdrop.cover(FULL, 10.0)
+    last = backdrop.cover(FULL, 10.0)
+    assert last.any()
+    assert backdrop.cover(FULL, 20.0) is last
+    assert [record.message for record in caplog.records if "stands still" in record.message] == [
+        record.message for record in caplog.records
+    ]
+    assert len(caplog.records) == 1
 
 
 def test_a_picture_that_vanishes_was_read_already(picture: Path) -> None:

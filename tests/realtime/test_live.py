@@ -6,18 +6,22 @@ import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 from rimlight.errors import BackdropError, SinkError
 from rimlight.realtime.live import Live
 from rimlight.realtime.safety import Limits, State
-from rimlight.realtime.session import Settings
+from rimlight.realtime.session import Settings, empty_pixels
+from rimlight.realtime.sinks import open_sink
+from rimlight.realtime.sinks.base import StreamInfo
 from rimlight.types import Frame
 
 from .faults import (
     BACKDROP,
     BEHIND,
+    SENTINEL,
     SIZE,
     ScanningSink,
     SentinelCamera,
@@ -234,3 +238,32 @@ def test_a_sink_that_blocks_shows_nothing_stale_after(monkeypatch: pytest.Monkey
     live.run(sink, stop)
     assert sink.leaked == 0
     assert after_block == [False]  # covered: what was finished before is too old now
+
+
+def test_a_backdrop_video_that_vanishes_ends_nothing_and_lets_nothing_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    video = tmp_path / "sea.mp4"
+    with open_sink(str(video), StreamInfo(SIZE, Fraction(30))) as file:
+        for index in range(6):
+            file.write(Frame(empty_pixels(SIZE, "i420"), index / 30, 0.0))
+    monkeypatch.setattr("rimlight.realtime.session.open_backend", backends_that_fail(no_fault))
+    settings = Settings(backend="fake", backdrop=str(video))
+    live = Live(SentinelCamera, settings, SIZE, Fraction(200), limits=LIMITS)
+    stop = threading.Event()
+    seen: list[int] = []
+
+    class Looking(ScanningSink):
+        def write(self, frame: Frame) -> None:
+            sentinel = (frame.image == SENTINEL).all(axis=2)
+            seen.append(int(sentinel[self.outside].sum()))
+
+    def steps(frame: Frame) -> None:
+        if len(seen) == 20:
+            video.unlink()
+        if frame.pts_s > 1.0:  # several loops later
+            stop.set()
+
+    live.run(Looking(10**9, stop), stop, steps)
+    assert len(seen) > 20
+    assert sum(seen) == 0
