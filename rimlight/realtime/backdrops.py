@@ -110,16 +110,16 @@ class Picture(_Held):
 class Video:
     """A video at its own frame rate, from its start again when it ends; what it shows depends on the time alone.
 
-    If its file vanishes or breaks while it runs, the last picture stands still from then on, and the log says so: a
-    backdrop must not end a call.
+    If its file vanishes or breaks while it runs, an error says so; with freeze the last picture stands still from then
+    on and the log says so, because a backdrop must not end a call.
     """
 
     transparent = False
     _shown: Frame
     _next: Frame | None
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, freeze: bool = False) -> None:
+        self._path, self._freeze = path, freeze
         self._source: FileSource | None = None
         self._filled: UInt8Array = np.empty((0, 0, 3), np.uint8)
         self._stands = False  # for good, since the file cannot be read any more
@@ -134,6 +134,8 @@ class Video:
         try:
             fresh = not self._stands and self._advance(pts_s)
         except (BackdropError, SourceError) as error:
+            if not self._freeze:
+                raise
             self._stands = True
             log.warning("the backdrop stands still from now on: %s", error)
         if fresh or self._filled.shape[:2] != (full.height, full.width):
@@ -205,10 +207,11 @@ class Transparent(_Held):
         return _plain(0.0, 0.0, 0.0, full)
 
 
-def open_backdrop(spec: str) -> Backdrop:
+def open_backdrop(spec: str, *, freeze: bool = False) -> Backdrop:
     """The backdrop a text names: blur, blur:0.6, transparent, a colour (#1e90ff, green), a picture's or a video's path.
 
-    Raises BackdropError that says what can be named.
+    freeze: a video whose file breaks later stands still, for calls; without, it raises, for files. Raises
+    BackdropError that says what can be named.
     """
     kind, _, rest = spec.partition(":")
     if spec == "transparent":
@@ -221,10 +224,10 @@ def open_backdrop(spec: str) -> Backdrop:
     colour = COLOURS.get(spec.lower(), spec)
     if re.fullmatch(r"#[0-9a-fA-F]{6}", colour):
         return Colour(np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32) / np.float32(255))
-    return _from_file(spec)
+    return _from_file(spec, freeze)
 
 
-def _from_file(spec: str) -> Backdrop:
+def _from_file(spec: str, freeze: bool) -> Backdrop:
     path = Path(spec)
     if not os.path.isfile(spec):  # Path.is_file raises for names that are too long and folders that may not be entered
         raise BackdropError(
@@ -232,7 +235,7 @@ def _from_file(spec: str) -> Backdrop:
             f"{'/'.join(COLOURS)}, or the path of a picture or video"
         )
     if path.suffix.lower() not in PICTURES:
-        return Video(path)
+        return Video(path, freeze=freeze)
     try:
         return Picture(read_picture(path.read_bytes(), path.name))
     except (FrameError, OSError) as error:

@@ -16,7 +16,7 @@ from typing import Any
 from rimlight.errors import BackdropError
 from rimlight.pixels import to_i420
 from rimlight.realtime import safety
-from rimlight.realtime.backdrops import open_backdrop
+from rimlight.realtime.backdrops import Backdrop, open_backdrop
 from rimlight.realtime.governor import Budget
 from rimlight.realtime.safety import Limits, Safety, State
 from rimlight.realtime.session import Matted, Settings, empty_pixels
@@ -62,8 +62,7 @@ class Live:
     ) -> None:  # fmt: skip
         self.stats = stats or Stats()
         self._open_source, self._settings = open_source, settings
-        # Two of them, because the worker paints with one while the cover is made from the other.
-        self._backdrop, self._behind = open_backdrop(settings.backdrop), open_backdrop(settings.backdrop)
+        self._backdrop, self._behind = opened_twice(settings.backdrop)
         self._size, self._rate, self._mirror, self._budget = size, rate, mirror, budget
         self._limits, self._hang_s, self._retry_s = limits or Limits(), hang_s, retry_s
         self.observe = observe  # called with what the network says of every frame; to be set before run
@@ -112,7 +111,7 @@ class Live:
         internal_size(self._size, settings.long_side)  # raises where no network could see the picture so
         backdrops = (self._backdrop, self._behind)
         if settings.backdrop != self._settings.backdrop:
-            backdrops = (open_backdrop(settings.backdrop), open_backdrop(settings.backdrop))
+            backdrops = opened_twice(settings.backdrop)
             if backdrops[0].transparent and self._wants not in (None, "rgba"):
                 raise BackdropError("what is written to carries no alpha, so the backdrop cannot become transparent")
         with self._lock:
@@ -229,3 +228,8 @@ class Live:
                 converted[:, :, 3] = 0 if self._backdrop.transparent else 255  # type: ignore[index]
             self._cover = (picture, converted)
         return self._cover[1]
+
+
+def opened_twice(spec: str) -> tuple[Backdrop, Backdrop]:
+    """Two of the same backdrop: the worker paints with one while the cover is made from the other."""
+    return open_backdrop(spec, freeze=True), open_backdrop(spec, freeze=True)

@@ -193,7 +193,7 @@ def test_a_picture_of_a_video_is_scaled_once(video: Path) -> None:
 
 
 def test_a_video_that_vanishes_stands_still_and_says_so_once(video: Path, caplog: pytest.LogCaptureFixture) -> None:
-    backdrop = open_backdrop(str(video))
+    backdrop = open_backdrop(str(video), freeze=True)
     video.unlink()
     assert shown(backdrop, 0.1) == 3
     last = backdrop.cover(FULL, 10.0)
@@ -203,6 +203,13 @@ def test_a_video_that_vanishes_stands_still_and_says_so_once(video: Path, caplog
         record.message for record in caplog.records
     ]
     assert len(caplog.records) == 1
+
+
+def test_a_video_that_vanishes_from_under_a_file_says_so(video: Path) -> None:
+    backdrop = open_backdrop(str(video))
+    video.unlink()
+    with pytest.raises(BackdropError, match=r"sea\.mp4.*no file"):
+        backdrop.cover(FULL, 10.0)
 
 
 def test_a_picture_that_vanishes_was_read_already(picture: Path) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rimlight.errors import BackdropError, SinkError
+from rimlight.pixels import to_i420
 from rimlight.realtime.live import Live
 from rimlight.realtime.safety import Limits, State
-from rimlight.realtime.session import Settings, empty_pixels
+from rimlight.realtime.session import Settings
 from rimlight.realtime.sinks import open_sink
 from rimlight.realtime.sinks.base import StreamInfo
 from rimlight.types import Frame
@@ -245,8 +247,9 @@ def test_a_backdrop_video_that_vanishes_ends_nothing_and_lets_nothing_out(
 ) -> None:
     video = tmp_path / "sea.mp4"
     with open_sink(str(video), StreamInfo(SIZE, Fraction(30))) as file:
+        grey = to_i420(np.full((SIZE.height, SIZE.width, 3), 90, np.uint8))
         for index in range(6):
-            file.write(Frame(empty_pixels(SIZE, "i420"), index / 30, 0.0))
+            file.write(Frame(grey, index / 30, 0.0))
     monkeypatch.setattr("rimlight.realtime.session.open_backend", backends_that_fail(no_fault))
     settings = Settings(backend="fake", backdrop=str(video))
     live = Live(SentinelCamera, settings, SIZE, Fraction(200), limits=LIMITS)
