@@ -25,20 +25,29 @@ def installed(name: str) -> bool:
     return importlib.util.find_spec(BACKENDS[name][2]) is not None
 
 
-def open_backend(name: str, size: Size, batch: int = 1, **options: Any) -> Backend:
-    """Open a backend at an internal size; "auto" takes the fastest one that is installed.
+def chosen(name: str) -> str:
+    """The name of an installed backend: name itself, or for "auto" the fastest one that is installed.
 
-    Raises BackendError for an unknown name or an absent device, MissingExtraError when its runtime is not installed.
+    Raises BackendError for an unknown name, MissingExtraError when its runtime is not installed.
     """
     if name == "auto":
         name = next((candidate for candidate in FASTEST_FIRST if installed(candidate)), "onnx")
     if name not in BACKENDS:
         raise BackendError(f"no backend {name!r}; there are auto, {', '.join(BACKENDS)}")
-    module, class_name, package, extra = BACKENDS[name]
+    _, _, package, extra = BACKENDS[name]
     if not installed(name):
         raise MissingExtraError(f"the {name} backend", package, extra or "openvino")
+    return name
+
+
+def open_backend(name: str, size: Size, batch: int = 1, **options: Any) -> Backend:
+    """Open a backend at an internal size; "auto" takes the fastest one that is installed.
+
+    Raises BackendError for an unknown name or an absent device, MissingExtraError when its runtime is not installed.
+    """
+    module, class_name, _, _ = BACKENDS[chosen(name)]
     backend: type[Backend] = getattr(importlib.import_module(f"rimlight.backends.{module}"), class_name)
     return backend(size, batch, **options)
 
 
-__all__ = ["BACKENDS", "Backend", "Memory", "installed", "open_backend"]
+__all__ = ["BACKENDS", "Backend", "Memory", "chosen", "installed", "open_backend"]

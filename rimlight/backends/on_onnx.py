@@ -6,7 +6,7 @@ ring, so a step copies the picture in and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,46 @@ from rimlight.signature import CallShape
 from rimlight.types import FloatArray, Size
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+def provider_of(device: str) -> str:
+    """The execution provider of a device; raises BackendError where ONNX Runtime has none for it."""
+    wanted = PROVIDERS.get(device)
+    if wanted is None or wanted not in ort.get_available_providers():
+        raise BackendError(f"ONNX Runtime {ort.__version__} has no device {device!r} here; use --device cpu")
+    return wanted
+
+
+def described(provider: str) -> str:
+    """Runtime, processor and precision as one phrase."""
+    return f"ONNX Runtime {ort.__version__} on {provider.removesuffix('ExecutionProvider')}, float32"
+
+
+def open_session(
+    shape: CallShape, provider: str, threads: int | None = None, spinning: bool = True
+) -> ort.InferenceSession:  # fmt: skip
+    """The network for calls of that shape; spinning: whether its threads wait for work at full speed."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    if threads:
+        options.intra_op_num_threads = threads
+    if not spinning:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for name, value in shape.dimensions().items():
+        options.add_free_dimension_override_by_name(name, value)
+    return ort.InferenceSession(assets.asset(f"{assets.DEFAULT}.onnx").path, options, providers=[provider])
+
+
+def bound(
+    session: ort.InferenceSession, inputs: Mapping[str, FloatArray], outputs: Mapping[str, FloatArray]
+) -> ort.IOBinding:  # fmt: skip
+    """A binding that reads and writes these arrays in place; they must be contiguous and outlive it."""
+    binding = session.io_binding()
+    for name, array in inputs.items():
+        binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+    for name, array in outputs.items():
+        binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+    return binding
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +81,14 @@ class OnnxBackend(Backend):
 
     def __init__(self, size: Size, batch: int = 1, device: str = "cpu", threads: int | None = None) -> None:
         super().__init__(size, batch)
-        wanted = PROVIDERS.get(device)
-        if wanted is None or wanted not in ort.get_available_providers():
-            raise BackendError(f"ONNX Runtime {ort.__version__} has no device {device!r} here; use --device cpu")
-        self._provider, self._threads = wanted, threads
-        self._model = assets.asset(f"{assets.DEFAULT}.onnx").path
+        self._provider, self._threads = provider_of(device), threads
         self._keys = [np.zeros(self.shape.tensor("keys"), np.float32) for _ in range(2)]
         self._values = [np.zeros(self.shape.tensor("values"), np.float32) for _ in range(2)]
         self._calls = {frames: self._open(frames) for frames in {1, batch}}
 
     @property
     def device(self) -> str:
-        return f"ONNX Runtime {ort.__version__} on {self._provider.removesuffix('ExecutionProvider')}, float32"
+        return described(self._provider)
 
     def empty_memory(self) -> Memory:
         return Memory(0)
@@ -71,13 +107,7 @@ class OnnxBackend(Backend):
 
     def _open(self, frames: int) -> _Call:
         shape = CallShape(self.size, frames=frames)
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        if self._threads:
-            options.intra_op_num_threads = self._threads
-        for name, value in shape.dimensions().items():
-            options.add_free_dimension_override_by_name(name, value)
-        session = ort.InferenceSession(self._model, options, providers=[self._provider])
+        session = open_session(shape, self._provider, self._threads)
         call = _Call(
             session,
             np.zeros(shape.tensor("images"), np.float32),
@@ -90,15 +120,10 @@ class OnnxBackend(Backend):
         return call
 
     def _bind(self, call: _Call, place: int) -> ort.IOBinding:
-        binding = call.session.io_binding()
         here, there = place % 2, (place + 1) % 2
         inputs = {"images": call.images, "keys": self._keys[here], "values": self._values[here], "own": call.own}
         outputs = {
             "scale": call.scale[place], "offset": call.offset[place],
             "next_keys": self._keys[there], "next_values": self._values[there],
         }  # fmt: skip
-        for name, array in inputs.items():
-            binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        for name, array in outputs.items():
-            binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        return binding
+        return bound(call.session, inputs, outputs)

@@ -20,7 +20,10 @@ from rimlight.model.weights import load_network
 
 
 class TorchBackend(Backend):
-    """State: keys and values (1, S, C, h/16, w/16) on the device."""
+    """State: keys and values (1, S, C, h/16, w/16) on the device.
+
+    network: with the shipped weights; place: the device that it is on.
+    """
 
     name = "torch"
 
@@ -30,21 +33,21 @@ class TorchBackend(Backend):
             raise BackendError(f"device {device!r} was asked for, but PyTorch sees no GPU; use --device cpu")
         if threads:
             torch.set_num_threads(threads)
-        self._device = torch.device(device)
-        self._network = load_network().to(self._device)
+        self.place = torch.device(device)
+        self.network = load_network().to(self.place)
 
     @property
     def device(self) -> str:
-        where = torch.cuda.get_device_name() if self._device.type == "cuda" else "CPU"
+        where = torch.cuda.get_device_name() if self.place.type == "cuda" else "CPU"
         return f"PyTorch {torch.__version__} on {where}, float32"
 
     def empty_memory(self) -> Memory:
-        return Memory(self._network.empty_memory(1, self.size.height, self.size.width))
+        return Memory(self.network.empty_memory(1, self.size.height, self.size.width))
 
     def _call(
         self, images: FloatArray, state: Any, own: Sequence[float]
     ) -> tuple[FloatArray, FloatArray, Any]:  # fmt: skip
         with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(images))[None].to(self._device)
-            out = self._network(batch, *state, torch.tensor([list(own)], device=self._device))
+            batch = torch.from_numpy(np.ascontiguousarray(images))[None].to(self.place)
+            out = self.network(batch, *state, torch.tensor([list(own)], device=self.place))
             return out.scale[0].cpu().numpy(), out.offset[0].cpu().numpy(), (out.keys, out.values)
