@@ -18,6 +18,7 @@ from rimlight.config_commands import config
 from rimlight.control_commands import ctl
 from rimlight.doctor import doctor
 from rimlight.errors import RimlightError
+from rimlight.serve_command import serve_command
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -172,6 +173,7 @@ def export_onnx_command(weights: Path | None, out: Path) -> None:
 cli.add_command(config)
 cli.add_command(doctor)
 cli.add_command(ctl)
+cli.add_command(serve_command)
 cli.add_command(bench)  # its commands import what they need when they run
 
 

@@ -88,6 +88,10 @@ class Stats:
         """Calls and seconds of every stage since the beginning; the difference of two tells of the time between."""
         return dict(self._totals)
 
+    def counts(self) -> dict[str, int]:
+        """All counters, without the cost of a snapshot."""
+        return dict(self._counts)
+
     def merge(self, other: Stats) -> None:
         """Take over the stages of another loop that ran at the same time, but not its clock and counts."""
         for stage, samples in other._samples.items():

@@ -30,6 +30,7 @@ HEIGHTS = {
     "rimlight.live_command": 8,
     "rimlight.config_commands": 8,
     "rimlight.control_commands": 8,
+    "rimlight.serve_command": 8,
     "rimlight.demo": 8,
     "rimlight.benchmarks": 9,
     "rimlight.doctor": 10,
@@ -41,6 +42,7 @@ TORCH_USERS = (
     "rimlight.training",
     "rimlight.export",
     "rimlight.backends.on_torch",
+    "rimlight.backends.streams_torch",
     "rimlight.benchmarks.torch_macs",
 )
 LAZY_TWINS = {("rimlight.types", "rimlight.pixels")}  # Frame.image, inside a property

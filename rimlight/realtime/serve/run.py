@@ -1,0 +1,146 @@
+"""The service from its start to its end: measured, bound, served, drained."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from rimlight.backends.streams import Streams, open_streams
+from rimlight.errors import ConfigError
+from rimlight.realtime.serve import lowdelay, tuning
+from rimlight.realtime.serve.app import make_app
+from rimlight.realtime.serve.capacity import Capacity, Costs, measure, processors
+from rimlight.realtime.serve.gallery import Gallery
+from rimlight.realtime.serve.guard import Access, check_binding
+from rimlight.realtime.serve.logs import AccessLog
+from rimlight.realtime.serve.measures import Look
+from rimlight.realtime.serve.options import ServeOptions
+from rimlight.realtime.serve.service import Service
+from rimlight.types import Size
+
+log = logging.getLogger(__name__)
+
+DECODED = 2  # times the largest sides that leave; what comes larger is not even decoded
+KEEP_ALIVE_S = 30.0  # for a connection without a whole request
+SHUTDOWN_S = 2.0  # for requests that are being answered when the service ends
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the service listens. port 0 takes any free one. tls: certificate chain and key, PEM files."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    tls: tuple[Path, Path] | None = None
+    drain_s: float = 30.0
+    gallery: Path | None = None
+
+
+def serve(options: ServeOptions, access: Access, place: Place, ready: Callable[[str], None] = lambda _: None) -> None:
+    """Run until SIGTERM (drain, then end) or SIGINT (end); a second signal ends it at once.
+
+    ready: called with the address once requests are answered. Raises ConfigError where the address may not be used.
+    """
+    check_binding(place.host, access.token, place.tls is not None, access.behind_proxy)
+    context = _tls(place.tls)
+    gallery = Gallery(place.gallery)
+    largest = options.bounds.largest
+    tuning.install(
+        tuning.Bitrates(options.start_kbps * 1000, options.min_kbps * 1000, options.max_kbps * 1000),
+        Size(DECODED * largest.height, DECODED * largest.width),
+    )
+    if options.low_delay:
+        lowdelay.install()
+    capacity = measured(options)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_run(options, access, place, context, gallery, capacity, ready))
+
+
+def measured(options: ServeOptions) -> Capacity:
+    """What this machine can take, found by running frames through it; takes some seconds."""
+
+    def opened(size: Size) -> Streams:
+        return open_streams(options.backend, size, 1, 1, **options.backend_options())
+
+    costs: Costs = measure(opened, Look().long_side())
+    return Capacity(costs, processors(), options.bounds.sessions)
+
+
+async def _run(
+    options: ServeOptions, access: Access, place: Place, context: ssl.SSLContext | None, gallery: Gallery,
+    capacity: Capacity, ready: Callable[[str], None],
+) -> None:  # fmt: skip
+    service = Service(options, capacity, gallery)
+    runner = web.AppRunner(
+        make_app(service, access), access_log_class=AccessLog, handle_signals=False, shutdown_timeout=SHUTDOWN_S,
+        auto_decompress=False, keepalive_timeout=KEEP_ALIVE_S,
+    )  # fmt: skip
+    await runner.setup()
+    try:
+        address = await _listen(runner, place, context)
+        log.info("listening", extra={"fields": {"address": address}})
+        ready(address)
+        asyncio.get_running_loop().run_in_executor(None, _warm, gallery)
+        await _ended(service, place.drain_s)
+    finally:
+        await service.close()
+        await runner.cleanup()
+        log.info("ended")
+
+
+def _warm(gallery: Gallery) -> None:
+    """Paint the small pictures before the first page asks for all of them at once."""
+    for name in gallery.names():
+        gallery.thumbnail(name)
+
+
+async def _listen(runner: web.AppRunner, place: Place, context: ssl.SSLContext | None) -> str:
+    try:
+        await web.TCPSite(runner, place.host, place.port, ssl_context=context).start()
+    except OSError as error:
+        raise ConfigError(f"{place.host}:{place.port} cannot be listened on: {error.strerror or error}") from error
+    port = runner.addresses[0][1]
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return f"{'https' if context else 'http'}://{host}:{port}"
+
+
+async def _ended(service: Service, drain_s: float) -> None:
+    """Wait for a signal; after a SIGTERM for the sessions too, unless another signal comes."""
+    loop, first, second = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    came: list[int] = []
+
+    def note(number: int) -> None:
+        (second if came else first).set()
+        came.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, note, number)
+    await first.wait()
+    if came[0] == signal.SIGTERM:
+        log.info("draining", extra={"fields": {"sessions": len(service.sessions)}})
+        drained, again = asyncio.ensure_future(service.drain(drain_s)), asyncio.ensure_future(second.wait())
+        _, pending = await asyncio.wait({drained, again}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+def _tls(files: tuple[Path, Path] | None) -> ssl.SSLContext | None:
+    if files is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(*files)
+    except (OSError, ssl.SSLError) as error:
+        names = f"the certificate {files[0].name} with the key {files[1].name}"
+        raise ConfigError(f"{names} cannot be used: {error}") from error
+    return context
