@@ -48,3 +48,11 @@ class MissingExtraError(RimlightError):
 
 class WeightsError(RimlightError):
     """A weights or model file is missing, damaged or made for another network."""
+
+
+class DataError(RimlightError):
+    """A data set is missing, incomplete or damaged, or not what it was when it was split."""
+
+
+class TrainingError(RimlightError):
+    """Training diverged, or a checkpoint is missing, damaged or of another run."""

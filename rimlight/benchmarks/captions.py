@@ -69,6 +69,18 @@ def memory(record: Record) -> str:
     return _captioned(render(record), record, f"{record.figures['device']}, {record.figures['fps']:.1f} fps.")
 
 
+def serve(record: Record) -> str:
+    """A browser's video through the service and back."""
+    from rimlight.benchmarks.serve import render
+
+    asked = record.settings
+    how = (
+        f"From being drawn in Chromium to being shown in Chromium, all on one machine; {asked['rounds']} rounds of "
+        f"{asked['seconds']:g} s, backend {asked['backend']}, quality {asked['quality']}."
+    )
+    return _captioned(render(record), record, how)
+
+
 def _ours(record: Record) -> str:
     return f"rimlight: {record.figures['ours']}; {record.settings['threads']} threads each."
 

@@ -206,6 +206,37 @@ def memory_command(minutes: float, out: Path | None, **options: Any) -> None:
     _finish(soak(Soak(settings, minutes * 60, **options)), render, out)
 
 
+@bench.command("serve")
+@one_size("1280x720")
+@click.option("--sessions", type=click.IntRange(1, 16), default=1, show_default=True, help="People at once.")
+@click.option(
+    "--case", "cases", multiple=True, metavar="WxHxN",
+    help="Size and people, such as 640x360x2, in place of both; may be repeated: all are run in turn.",
+)  # fmt: skip
+@click.option("--rounds", type=click.IntRange(1), default=1, show_default=True, help="How often all are run.")
+@click.option("--low-delay/--no-low-delay", default=True, show_default=True, help="As of rimlight serve.")
+@click.option("--both-delays", is_flag=True, help="Every case with and without --low-delay.")
+@click.option("--seconds", type=click.FloatRange(1), default=20.0, show_default=True, help="Measured of each run.")
+@click.option("--warm-up", "warm_up_s", type=click.FloatRange(0), default=6.0, show_default=True, metavar="S")
+@click.option("--quality", type=click.Choice(["low", "medium", "high"]), default="medium", show_default=True)
+@click.option("--codec", type=click.Choice(["auto", "vp8", "h264"]), default="auto", show_default=True)
+@backend_option
+@threads_option(None)
+@out_option
+def serve_command(cases: tuple[str, ...], low_delay: bool, both_delays: bool, out: Path | None, **options: Any) -> None:
+    """Time a real browser's video through rimlight serve and back.
+
+    Needs Chromium, and Playwright to drive it.
+    """
+    from rimlight.benchmarks.serve import Case, Plan, case_of, measure, render
+
+    size, sessions = options.pop("size"), options.pop("sessions")
+    asked = [case_of(text) for text in cases] or [(size, sessions)]
+    delays = (True, False) if both_delays else (low_delay,)
+    plan = Plan(tuple(Case(*one, delay) for one in asked for delay in delays), **options)
+    _finish(measure(plan, _say), render, out)
+
+
 @bench.command("report")
 @click.option("--check", is_flag=True, help="Write nothing; fail if a document or chart is stale.")
 @click.option("--results", type=click.Path(path_type=Path), help="Folder of records  [default: benchmarks/results]")

@@ -52,13 +52,16 @@ class Neighbours:
     def __init__(self) -> None:
         self._start = self._seconds()
 
-    def share(self) -> float | None:
-        """0..1 of all processors since the start; None where the system does not tell."""
+    def share(self, more_s: float = 0.0) -> float | None:
+        """0..1 of all processors since the start; None where the system does not tell.
+
+        more_s: processor seconds of this run's children that have not ended; those that have are known.
+        """
         now = self._seconds()
         if self._start is None or now is None or now[1] <= self._start[1]:
             return None
         busy, total, own = (after - before for after, before in zip(now, self._start, strict=True))
-        return round(min(1.0, max(0.0, (busy - own) / total)), 3)
+        return round(min(1.0, max(0.0, (busy - own - more_s) / total)), 3)
 
     @staticmethod
     def _seconds() -> tuple[float, float, float] | None:

@@ -19,7 +19,7 @@ from rimlight.errors import SinkError, SourceError
 
 BLOCK = re.compile(r"^<!-- bench:(?P<name>[\w-]+) -->\n.*?^<!-- /bench:(?P=name) -->$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"^<!-- /?bench:[\w-]+ -->$", re.MULTILINE)
-USUAL_DOCUMENTS = ("README.md", "docs/performance.md")
+USUAL_DOCUMENTS = ("README.md", "docs/performance.md", "docs/webrtc.md")
 CHARTS: dict[str, Callable[[Record, Path], Path]] = {"peers": draw_peers, "quality": draw_quality}
 
 
@@ -38,6 +38,7 @@ BLOCKS = {
     "macs": Block("macs", captions.macs),
     "quality": Block("quality", captions.quality),
     "memory": Block("memory", captions.memory),
+    "serve": Block("serve", captions.serve),
 }
 
 

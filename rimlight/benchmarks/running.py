@@ -18,13 +18,15 @@ class Running:
         self._neighbours = Neighbours()
 
     def record(
-        self, name: str, settings: dict[str, Any], figures: dict[str, Any], spreads: Sequence[float] = ()
-    ) -> Record:
+        self, name: str, settings: dict[str, Any], figures: dict[str, Any], spreads: Sequence[float] = (),
+        others: float | None = None,
+    ) -> Record:  # fmt: skip
         """The run's record, with figures["peace"]: what others took, and "busy", a sentence or None.
 
-        spreads: (p90 - p10) / median of every timing; their median counts.
+        spreads: (p90 - p10) / median of every timing; their median counts. others: what others took, where the run
+        knows it better than the system, as with children that others started.
         """
-        others = self._neighbours.share()
+        others = self._neighbours.share() if others is None else others
         spread = round(median(spreads), 4) if spreads else None
         peace = {
             "busy": busy_note(self.machine, spread, others),

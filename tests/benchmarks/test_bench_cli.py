@@ -121,6 +121,9 @@ def test_report_fills_a_document_and_checks_it(
         (["memory", "--backend", "nobody"], "no backend 'nobody'"),
         (["quality", "gone"], "expected a folder of clips"),
         (["quality"], "FOLDER"),
+        (["serve", "--case", "640x360x0"], "640x360x2"),
+        (["serve", "--size", "big"], "WIDTHxHEIGHT"),
+        (["serve", "--backend", "nobody"], "no backend 'nobody'"),
         (["report", "gone.md"], "no document gone.md"),
         (["macs", "--size", "100x100"], "multiples of 16"),
     ],
@@ -130,6 +133,9 @@ def test_errors_are_short_and_exit_with_2(
 ) -> None:
     if arguments[0] == "macs":
         pytest.importorskip("torch", reason="the torch extra is not installed")
+    if arguments[0] == "serve":
+        pytest.importorskip("psutil", reason="psutil (extra bench) is not installed")
+        pytest.importorskip("playwright", reason="playwright (extra bench) is not installed")
     monkeypatch.chdir(tmp_path)
     assert bench(monkeypatch, *arguments) == 2
     said = capfd.readouterr()
@@ -143,6 +149,8 @@ def test_errors_are_short_and_exit_with_2(
         ("macs", "torch", "torch_macs", "torch"),
         ("macs", "onnx", "graph_macs", "bench"),
         ("memory", "psutil", "memory", "bench"),
+        ("serve", "psutil", "serve_child", "bench"),
+        ("serve", "playwright.async_api", "serve_browser", "bench"),
     ],
 )
 def test_a_missing_package_names_its_extra(
@@ -154,7 +162,7 @@ def test_a_missing_package_names_its_extra(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    for name in (module, "macs"):
+    for name in (module, "macs", "serve", "serve_browser"):
         monkeypatch.delitem(sys.modules, f"rimlight.benchmarks.{name}", raising=False)
     assert bench(monkeypatch, command) == 2
     assert f"pip install 'rimlight[{extra}]'" in capfd.readouterr().err

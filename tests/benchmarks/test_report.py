@@ -58,6 +58,12 @@ def every_record() -> dict[str, Record]:
         "device": "ONNX Runtime", "fps": 30.0, "frames": 900, "rss_mib": {"settled": 300, "last": 301, "most": 301},
         "threads": {"settled": 9, "last": 9, "most": 9}, "slope_mib_per_min": 0.1, "slope_error": 0.05, "samples": [],
     }  # fmt: skip
+    times = {"p50": 80.0, "p95": 99.0, "p99": 120.0, "least": 75.0, "most": 85.0, "spread": 0.1}
+    case = {
+        "size": "1280x720", "sessions": 1, "low_delay": True, "codec": "VP8", "latency_ms": times, "shown_fps": 29.9,
+        "size_shown": "1280x720", "unreadable": 0.0, "server_p50_ms": 20.0, "server_cpus": 1.2, "browser_cpus": 0.6,
+    }  # fmt: skip
+    asked = {"rounds": 3, "seconds": 20.0, "backend": "auto", "quality": "medium"}
     soaked = {"size": "1280x720", "sink": "null:i420", "seconds": 600}
     return {
         "peers": peers_record(),
@@ -67,6 +73,7 @@ def every_record() -> dict[str, Record]:
         "macs": new_record("macs", {}, macs, MACHINE),
         "quality": new_record("quality", {}, quality, MACHINE),
         "memory": new_record("memory", soaked, memory | {"peace": PEACE}, MACHINE),
+        "serve": new_record("serve", asked, {"cases": [case], "peace": PEACE}, MACHINE),
     }  # fmt: skip
 
 

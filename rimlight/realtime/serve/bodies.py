@@ -41,7 +41,7 @@ async def read_json(request: web.Request, limit: int = JSON_BYTES) -> object:
     _check_type(request, "application/json")
     body = await read_body(request, limit)
     try:
-        value: object = json.loads(body, parse_constant=_no_number)
+        value: object = json.loads(body.decode(), parse_constant=_no_number)
         json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair cannot be passed on
     except (ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text=f"expected JSON: {str(error)[:120]}") from error

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import numpy as np
 from aiortc.codecs.vpx import Vp8Decoder, vp8_depayload
 from aiortc.jitterbuffer import JitterFrame
-from av.video.frame import VideoFrame
 
 from rimlight import assets
 from rimlight.backends.streams import Streams
@@ -36,25 +36,27 @@ WARM = 4
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a stream asks for: frames of a size, a second, seen by the network at a long side."""
+    """What a stream asks for: frames of a size, a second, seen by the network at a long side, for so many watchers."""
 
     size: Size
     fps: float
     long_side: int
+    watchers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Processor seconds of one frame: of the network per internal pixel, of all else per pixel."""
+    """Processor seconds of one frame: of the network per internal pixel; per pixel of encoding, and of all else."""
 
     per_internal_px_s: float
     per_px_s: float
+    encode_px_s: float = 0.0
 
     def share(self, demand: Demand) -> float:
         """Processors that a stream keeps busy."""
         small = seen_size(demand.size, demand.long_side)
         frame_s = small.height * small.width * self.per_internal_px_s
-        frame_s += demand.size.height * demand.size.width * self.per_px_s
+        frame_s += demand.size.height * demand.size.width * (self.per_px_s + demand.watchers * self.encode_px_s)
         return demand.fps * frame_s
 
 
@@ -69,6 +71,13 @@ class Capacity:
     def load(self, running: Iterable[Demand]) -> float:
         """Share of the machine, 0..1 and beyond, that streams ask for."""
         return sum(self.costs.share(one) for one in running) / self.processors
+
+    def admits_watcher(self, running: Iterable[Demand], watched: Demand) -> bool:
+        """Whether one of those that run may be encoded once more. The first watcher is always let in."""
+        if self.most is not None or not watched.watchers:
+            return True
+        more = self.costs.share(replace(watched, watchers=watched.watchers + 1)) - self.costs.share(watched)
+        return self.load(running) + more / self.processors <= HEADROOM
 
     def admits(self, running: Iterable[Demand], new: Demand) -> bool:
         """Whether there is room for one more. The first is always let in: late frames are skipped, not queued."""
@@ -97,36 +106,34 @@ def measure(open_streams: Callable[[Size], Streams], long_side: int) -> Costs:
     small = seen_size(MEASURED, long_side)
     streams = open_streams(small)
     try:
-        network_s, rest_s = _timed(streams, pictures, small)
+        network_s, rest_s, encode_s = _timed(streams, pictures, small)
     finally:
         streams.close()
-    return Costs(network_s / (small.height * small.width), rest_s / (MEASURED.height * MEASURED.width))
+    pixels = MEASURED.height * MEASURED.width
+    return Costs(network_s / (small.height * small.width), rest_s / pixels, encode_s / pixels)
 
 
-def _timed(streams: Streams, pictures: list[I420], small: Size) -> tuple[float, float]:
+def _timed(streams: Streams, pictures: list[I420], small: Size) -> tuple[float, float, float]:
+    """Processor seconds of a frame: of the network, of painting and decoding, of encoding."""
     desk, shrink = Desk(MEASURED), Shrinker(MEASURED, small)
     dress = Dress(Look(), open_backdrop("blur"), open_backdrop("blur"))
     encoder, decoder = Vp8Encoder(), Vp8Decoder()
     room, out = shrink(pictures[0])[None], empty_frame(MEASURED.height, MEASURED.width)
-    network_s = rest_s = 0.0
+    taken_s = np.zeros(3)
     for index in range(WARM + FRAMES):
         arrival = Arrival(pictures[index // 4 % 2], MEASURED, index * CLOCK // 30, time.perf_counter())
-        begin_s = time.process_time()
+        marks_s = [time.process_time()]
         shrink(arrival.pixels, room[0])
         (found,) = streams.step(room, [0], [index == 0])
-        middle_s = time.process_time()
-        desk.paint(Matted(frame_of(arrival), room[0], found), dress, arrival.pts)
-        desk.finished.take(0.0)
+        marks_s.append(time.process_time())
         fill_frame(out, desk.finished.front.planes)
         out.pts, out.time_base = arrival.pts, Fraction(1, CLOCK)
-        _through(encoder, decoder, out)
-        if index >= WARM:
-            network_s += middle_s - begin_s
-            rest_s += time.process_time() - middle_s
-    return network_s / FRAMES, rest_s / FRAMES
-
-
-def _through(encoder: Vp8Encoder, decoder: Vp8Decoder, frame: VideoFrame) -> None:
-    """Encode and decode, as each stream does once each."""
-    payloads, timestamp = encoder.encode(frame)
-    decoder.decode(JitterFrame(b"".join(vp8_depayload(payload) for payload in payloads), timestamp))
+        payloads, timestamp = encoder.encode(out)
+        marks_s.append(time.process_time())
+        desk.paint(Matted(frame_of(arrival), room[0], found), dress, arrival.pts)
+        desk.finished.take(0.0)
+        decoder.decode(JitterFrame(b"".join(vp8_depayload(payload) for payload in payloads), timestamp))
+        marks_s.append(time.process_time())
+        taken_s += np.diff(marks_s) if index >= WARM else 0.0
+    network_s, encode_s, rest_s = (taken_s / FRAMES).tolist()
+    return network_s, rest_s, encode_s

@@ -43,13 +43,15 @@ Decoded: TypeAlias = "asyncio.Queue[Frame | None]"
 class Burst(JitterFrame):
     """Coded pictures that became whole at once, as one: aiortc's receivers take one at a time from a jitter buffer.
 
-    data and timestamp are those of the first; behind: the others, in order. A receiver moves the timestamp so that a
-    stream begins at 0; `apart` moves the others by as much.
+    data and timestamp are those of the first; behind: the others, in order. after_loss: one before them is lost, and
+    they cannot be decoded rightly up to the next key picture.
+    A receiver moves the timestamp so that a stream begins at 0; `apart` moves the others by as much.
     """
 
-    def __init__(self, first: JitterFrame) -> None:
+    def __init__(self, first: JitterFrame, after_loss: bool = False) -> None:
         super().__init__(first.data, first.timestamp)
         self.behind: list[JitterFrame] = []
+        self.after_loss = after_loss
         self._first = first.timestamp
 
     def apart(self) -> list[JitterFrame]:
@@ -76,10 +78,14 @@ class Worker:
 
 
 class Gap:
-    """Whether pictures are left out, from when too many wait until a key picture comes that few wait behind."""
+    """Whether pictures are left out: from a loss, or when too many wait, up to a key picture that few wait behind."""
 
     def __init__(self) -> None:
         self.left_out = 0
+
+    def begin(self) -> None:
+        """Leave out what comes; a key picture has been asked for."""
+        self.left_out = max(self.left_out, 1)
 
     def leaves_out(self, is_key: bool, waiting: int) -> bool:
         """Whether the picture at hand is to be left out; waiting: how many there are behind it."""
@@ -112,6 +118,8 @@ def decode_all(
             codec, coded = task
             if decoder is None or codec.name != name:
                 name, decoder = codec.name, decoder_for(codec)
+            if isinstance(coded, Burst) and coded.after_loss:
+                gap.begin()
             for one in coded.apart() if isinstance(coded, Burst) else [coded]:
                 kind = codec.mimeType.split("/")[0]
                 for frame in _decoded(decoder, gap, codec, one, waiting.qsize(), damaged):

@@ -36,8 +36,8 @@ class LowDelayBuffer(JitterBuffer):
     things differ, so that no picture waits for its successors, none comes in parts and none stops the stream:
     - When a packet that was missing comes, all pictures that have waited for it are handed on, in one Burst. The
       original hands on one for each packet that comes from then on.
-    - After a jump over lost packets the first picture is left out: its beginning may be among the lost. The sender has
-      been asked for a key picture by then. The very first picture of a stream is taken, as in the original.
+    - After a jump over lost packets the first picture is left out: its beginning may be among the lost. The next Burst
+      says so, and the sender is asked for a key picture. The very first picture of a stream is taken, as before.
     - Packets that follow a picture's marker but carry its timestamp are dropped. Without content they are padding, and
       a picture without content would end the decoder for good. With content they show that this sender's markers mean
       something else: from then on only the original's rule holds.
@@ -51,6 +51,7 @@ class LowDelayBuffer(JitterBuffer):
         self._trusts_markers = True
         self._source: int | None = None
         self._jumped = False  # the picture at the origin may lack its beginning
+        self._lost = False  # a picture, since the last that was handed on
         self._over: int | None = None  # timestamp of a picture of which no packet is wanted any more
         self._given = False  # that picture was handed on
         self._run = 0  # packets at the origin that are known to be there and of one picture
@@ -81,7 +82,8 @@ class LowDelayBuffer(JitterBuffer):
         return super().smart_remove(count)
 
     def _jump(self) -> None:
-        self._jumped, self._over, self._given, self._run = True, None, False, 0
+        self._jumped = self._lost = True
+        self._over, self._given, self._run = None, False, 0
 
     def _remove_frame(self, sequence_number: int) -> JitterFrame | None:
         """The pictures at the origin that are whole, as one burst; called once for each packet that was stored."""
@@ -95,7 +97,7 @@ class LowDelayBuffer(JitterBuffer):
             if burst is not None and frame.data:
                 burst.behind.append(frame)
             elif frame.data:
-                burst = Burst(frame)
+                burst, self._lost = Burst(frame, self._lost), False
         return burst
 
     def _pass_over(self) -> None:

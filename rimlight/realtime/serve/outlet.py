@@ -82,6 +82,11 @@ class Outlet:
         """Whether there is anybody to send to; while there is not, nothing needs to be matted."""
         return bool(self._tracks)
 
+    @property
+    def watchers(self) -> int:
+        """How many are sent to."""
+        return len(self._tracks)
+
     def wake(self) -> None:
         """There may be a finished picture; called from any thread."""
         if not self._loop.is_closed():

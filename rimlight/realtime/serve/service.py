@@ -92,6 +92,9 @@ class Service:
             raise self._draining()
         if len(session.viewers) >= self.options.bounds.viewers:
             raise RefusedError(503, f"{name} has as many viewers as are allowed", self.options.retry_after_s)
+        if not self.capacity.admits_watcher(self.demands(), session.demand(ASSUMED, ASSUMED_FPS)):
+            self.events["rejected"] += 1
+            raise RefusedError(503, "this server is full; try again in a moment", self.options.retry_after_s)
         viewer, answer = await session.add_viewer(sdp, offer)
         self._tell("viewer came", session)
         return session, viewer, answer
@@ -199,13 +202,19 @@ class Service:
         """Once a second: end what is over, replace an engine that hangs."""
         while True:
             await asyncio.sleep(TICK_S)
-            for session in list(self.sessions.values()):
-                session.tick()
-                reason = session.over()
-                if reason:
-                    self.end_soon(session, reason)
-            if self.engine.hangs(self.options.hang_s):
-                self._replace_engine()
+            try:
+                self._tend()
+            except Exception:  # without it nothing would ever end: what failed is logged, and tried again
+                log.exception("looking after the sessions failed")
+
+    def _tend(self) -> None:
+        for session in list(self.sessions.values()):
+            session.tick()
+            reason = session.over()
+            if reason:
+                self.end_soon(session, reason)
+        if self.engine.hangs(self.options.hang_s):
+            self._replace_engine()
 
     def _replace_engine(self) -> None:
         self._abandoned = [engine for engine in self._abandoned if engine.alive]

@@ -120,9 +120,10 @@ class Published:
 
     def demand(self, size: Size, fps: float) -> Demand:
         """What it asks of the machine; of this size and rate as long as nothing came."""
-        if self.stream.size is None or not self.fps_in:
-            return Demand(self.stream.size or size, fps, self.look.long_side())
-        return Demand(self.stream.size, self.fps_in, self.look.long_side())
+        came = self.stream.size is not None and self.fps_in > 0
+        return Demand(
+            self.stream.size or size, self.fps_in if came else fps, self.look.long_side(), self.outlet.watchers
+        )
 
     def status(self) -> dict[str, object]:
         """What the page shows."""

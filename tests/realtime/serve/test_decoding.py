@@ -103,6 +103,16 @@ def test_pictures_of_a_burst_keep_their_times(name: str, monkeypatch: pytest.Mon
 
 
 @both
+def test_after_a_loss_nothing_is_decoded_up_to_a_key_picture(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predicted from a picture that never came, the others would be a mix of two."""
+    monkeypatch.setitem(MOST_DECODED, "video", 100)
+    frames = coded(name, 6, keys=(0, 4))
+    times, asked = decoded(name, [frames[0], Burst(frames[2], after_loss=True), *frames[3:]])
+    assert times == [0, 12000, 15000]
+    assert not asked, "the jitter buffer has asked"
+
+
+@both
 def test_what_is_damaged_or_empty_does_not_end_the_stream(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MOST_DECODED, "video", 100)
     frames = coded(name, 4, keys=(0, 2))
