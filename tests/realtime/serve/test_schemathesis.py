@@ -22,6 +22,9 @@ from rimlight.benchmarks.serve_child import Child  # noqa: E402
 from rimlight.realtime.serve.description import description  # noqa: E402
 from rimlight.realtime.serve.gallery import Gallery  # noqa: E402
 
+# schemathesis draws from the module `random` inside its strategies, which hypothesis calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
 # Not among them: that what fits the schema is accepted. No schema says which text is an offer, or a picture.
 CHECKS = (
     checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
