@@ -19,6 +19,7 @@ from rimlight.control_commands import ctl
 from rimlight.doctor import doctor
 from rimlight.errors import RimlightError
 from rimlight.serve_command import serve_command
+from rimlight.training_commands import data, train
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -174,6 +175,8 @@ cli.add_command(config)
 cli.add_command(doctor)
 cli.add_command(ctl)
 cli.add_command(serve_command)
+cli.add_command(train)
+cli.add_command(data)
 cli.add_command(bench)  # its commands import what they need when they run
 
 

@@ -69,8 +69,11 @@ def verify(path: Path, sha256: str) -> None:
         )
 
 
-def record(name: str, **notes: Any) -> None:
-    """Write a shipped file's checksum and notes into the manifest; for the export script, not for users."""
-    entries = json.loads(MANIFEST.read_text()) if MANIFEST.exists() else {}
-    entries[name] = {"sha256": checksum(FOLDER / name), **notes}
-    MANIFEST.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
+def record(name: str, folder: Path = FOLDER, **notes: Any) -> None:
+    """Write the checksum and notes of a file in folder into its manifest; for the export script, not for users."""
+    manifest = folder / MANIFEST.name
+    before = manifest.read_text() if manifest.exists() else "{}"
+    entries = {**json.loads(before), name: {"sha256": checksum(folder / name), **notes}}
+    after = json.dumps(entries, indent=2, sort_keys=True) + "\n"
+    if after != before:
+        manifest.write_text(after)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,19 +23,21 @@ from rimlight.model.weights import load_network
 class TorchBackend(Backend):
     """State: keys and values (1, S, C, h/16, w/16) on the device.
 
-    network: with the shipped weights; place: the device that it is on.
+    weights: a file of them, the shipped ones by default. network: with these; place: the device that it is on.
     """
 
     name = "torch"
 
-    def __init__(self, size: Size, batch: int = 1, device: str = "cpu", threads: int | None = None) -> None:
+    def __init__(
+        self, size: Size, batch: int = 1, device: str = "cpu", threads: int | None = None, weights: Path | None = None
+    ) -> None:  # fmt: skip
         super().__init__(size, batch)
         if device != "cpu" and not torch.cuda.is_available():
             raise BackendError(f"device {device!r} was asked for, but PyTorch sees no GPU; use --device cpu")
         if threads:
             torch.set_num_threads(threads)
         self.place = torch.device(device)
-        self.network = load_network().to(self.place)
+        self.network = load_network(weights).to(self.place)
 
     @property
     def device(self) -> str:

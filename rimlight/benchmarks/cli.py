@@ -166,6 +166,13 @@ def endtoend_command(out: Path | None, **options: Any) -> None:
 @bench.command("quality")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--backend", "backends", multiple=True, default=("auto",), show_default=True, help="May be repeated.")
+@click.option(
+    "--weights",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Trained weights to compare, run by PyTorch; may be repeated.",
+)
 @peers_option
 @click.option("--no-peers", is_flag=True, help="Only rimlight.")
 @threads_option(2)
@@ -180,7 +187,7 @@ def quality_command(folder: Path, out: Path | None, **options: Any) -> None:
     from rimlight.benchmarks.quality_run import Exam, run
 
     peers = () if options["no_peers"] else options["peers"] or USUAL_PEERS
-    exam = Exam(folder, options["backends"], peers, options["threads"], options["per_clip"])
+    exam = Exam(folder, options["backends"], peers, options["threads"], options["per_clip"], options["weights"])
     table, paths = run(exam, out, _say)
     click.echo(table)
     _say(", ".join(str(path) for path in paths))

@@ -6,6 +6,9 @@ Letters: H, W height and width.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,17 +23,34 @@ NAME = "rimlight"
 FRAME_S = 1 / 30
 
 
+@dataclass(frozen=True, slots=True)
+class TrainedSettings(Settings):
+    """Those of a stream whose network has other weights than the shipped ones."""
+
+    weights: Path | None = None
+
+    def backend_options(self) -> dict[str, Any]:
+        return {"device": self.device, "threads": self.threads, "weights": self.weights}
+
+
 class Ours:
     """Opened for a size, then `matte` or `composite`, one call a frame.
 
-    name: "rimlight", or "rimlight-onnx" where a backend is named. Raises BackendError for an unknown backend,
-    MissingExtraError where its runtime is not installed.
+    name: "rimlight", or "rimlight-onnx" where a backend is named, or "rimlight RUN" where weights are, which PyTorch
+    runs as they are. Raises BackendError for an unknown backend, MissingExtraError where its runtime is not installed;
+    open() and frames raise WeightsError for weights that do not fit.
     """
 
-    def __init__(self, backend: str = "auto", device: str = "cpu", long_side: int = 512) -> None:
-        check_backend(backend)
-        self.name = NAME if backend == "auto" else f"{NAME}-{backend}"
-        self._backend, self._device, self._long_side = backend, device, long_side
+    def __init__(
+        self, backend: str = "auto", device: str = "cpu", long_side: int = 512, weights: Path | None = None
+    ) -> None:
+        if weights is None:
+            self.name = NAME if backend == "auto" else f"{NAME}-{backend}"
+            self._settings = Settings(backend, device=device, long_side=long_side)
+        else:
+            self.name = f"{NAME} {run_of(weights)}"
+            self._settings = TrainedSettings("torch", device=device, long_side=long_side, weights=weights)
+        check_backend(self._settings.backend)
         self._matter: Matter | None = None
         self._ran = "not opened"
         self._frames = 0
@@ -45,8 +65,7 @@ class Ours:
     def open(self, size: Size, threads: int = 2) -> None:
         """Make ready for frames of this size, with so many threads for the network."""
         self.close()
-        settings = Settings(self._backend, device=self._device, long_side=self._long_side, threads=threads)
-        self._matter = Matter(settings)
+        self._matter = Matter(replace(self._settings, threads=threads))
         self._size = size
         self._compositor: Compositor | None = None
         self._painter: Painter | None = None
@@ -89,6 +108,11 @@ class Ours:
         cut, self._cut = self._cut, False
         self._frames += 1
         return Frame(check_image(image), self._frames * FRAME_S, time.perf_counter(), cut)
+
+
+def run_of(weights: Path) -> str:
+    """A short name for a file of weights: its own, or its folder's where it has the name that training gives to all."""
+    return weights.absolute().parent.name if weights.stem == "weights" else weights.stem
 
 
 def check_backend(name: str) -> None:

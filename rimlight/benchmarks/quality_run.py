@@ -17,23 +17,28 @@ from rimlight.errors import MissingExtraError
 
 @dataclass(frozen=True, slots=True)
 class Exam:
-    """A folder of clips, our backends and peers by name, threads of each, and whether clips have rows of their own."""
+    """A folder of clips, our backends and peers by name, threads of each, and whether clips have rows of their own.
+
+    weights: files that take part beside the shipped ones; what they are called must differ.
+    """
 
     folder: Path
     backends: tuple[str, ...] = ("auto",)
     peers: tuple[str, ...] = ()
     threads: int = 2
     per_clip: bool = False
+    weights: tuple[Path, ...] = ()
 
 
 def run(exam: Exam, out: Path | None, report: Callable[[str], None]) -> tuple[str, list[Path]]:
     """Table, and paths of quality.json, quality.md and quality.png in folder out (default: results_folder()).
 
     Backends and peers that are not here are in all of them with the reason. Without matplotlib there is no chart, and
-    report says so. Raises SourceError on a bad folder, BackendError for an unknown backend, SinkError.
+    report says so. Raises SourceError on a bad folder, BackendError for an unknown backend, WeightsError, SinkError.
     """
     find_clips(exam.folder)  # a bad folder is said before anything is fetched or opened
     ours, absent = _ours(exam.backends)
+    ours += [Ours(weights=path) for path in exam.weights]
     peers, more = gather_peers(exam.peers)
     matters: list[Matter] = [*ours, *peers]
     results = evaluate(matters, exam.folder, exam.threads, absent | more, report)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rimlight import assets
 from rimlight.benchmarks import endtoend
 from rimlight.benchmarks.peers import PEERS
 from rimlight.benchmarks.records import read_record
@@ -86,6 +87,20 @@ def test_quality_writes_table_record_and_chart(
     assert record.figures["absent"] == {"absent": "cannot fetch it: no route"}
     assert "numpy" in record.settings["devices"]["rimlight-fake"]
     assert "| rimlight-fake " in capsys.readouterr().out
+
+
+def test_quality_takes_trained_weights_beside_the_shipped_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the torch extra is not installed")
+    write_clip(tmp_path / "clips" / "one", (48, 64), frames=2)
+    weights = assets.asset(f"{assets.DEFAULT}.safetensors").path
+    options = ["--backend", "torch", "--weights", weights, "--no-peers", "--threads", "1", "--out", tmp_path / "out"]
+    assert bench(monkeypatch, "quality", tmp_path / "clips", *options) == 0
+    means = read_record(tmp_path / "out" / "quality.json").figures["means"]["64x48"]
+    assert means[f"rimlight {assets.DEFAULT}"] == means["rimlight-torch"]
+    assert means["rimlight-torch"]["rvm_lr"]["fgMSE"] >= 0
+    assert f"| rimlight {assets.DEFAULT} " in capsys.readouterr().out
 
 
 def test_macs_prints_the_verdict(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from rimlight import assets
 from rimlight.benchmarks.blend import blend
 from rimlight.benchmarks.footage import clip_file, pictures
 from rimlight.benchmarks.ours import Ours
 from rimlight.benchmarks.quality import Matter
-from rimlight.errors import BackendError
+from rimlight.errors import BackendError, WeightsError
 from rimlight.realtime.session import Session, Settings
 from rimlight.types import Frame, Size, UInt8Array
 
@@ -79,6 +82,35 @@ def test_the_blend_is_exact() -> None:
 def test_an_unknown_backend_is_refused_before_anything_is_opened() -> None:
     with pytest.raises(BackendError, match=r"nothing.*openvino"):
         Ours("nothing")
+
+
+def test_trained_weights_take_part_under_a_name_of_their_own(images: list[UInt8Array], tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="the torch extra is not installed")
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(assets.asset(f"{assets.DEFAULT}.safetensors").path)
+    same, other = tmp_path / "same.safetensors", tmp_path / "other" / "weights.safetensors"
+    other.parent.mkdir()
+    save_file(tensors, same)
+    save_file(tensors | {"project.bias": tensors["project.bias"] + torch.tensor([0, 0, 0, 0.5])}, other)
+    mattes = {}
+    for matter in (Ours("torch"), Ours(weights=same), Ours(weights=other)):
+        matter.open(SIZE, threads=1)
+        mattes[matter.name] = matter.matte(images[0])[0].copy()
+        assert "PyTorch" in matter.device
+        matter.close()
+    assert list(mattes) == ["rimlight-torch", "rimlight same", "rimlight other"]
+    assert np.array_equal(mattes["rimlight-torch"], mattes["rimlight same"])
+    assert mattes["rimlight other"].mean() > mattes["rimlight-torch"].mean() + 0.1
+
+
+def test_weights_that_do_not_fit_are_refused_at_the_first_frame(images: list[UInt8Array], tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the torch extra is not installed")
+    (tmp_path / "bad.safetensors").write_bytes(b"none")
+    matter = Ours(weights=tmp_path / "bad.safetensors")
+    matter.open(SIZE, threads=1)
+    with pytest.raises(WeightsError, match=r"bad\.safetensors"):
+        matter.matte(images[0])
 
 
 def test_it_must_be_opened_first() -> None:

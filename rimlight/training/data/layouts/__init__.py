@@ -1,0 +1,1 @@
+"""One file per published folder layout: find(root) lists what lies there as items, without reading pictures."""
