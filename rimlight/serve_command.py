@@ -96,13 +96,9 @@ def serve_command(**options: Any) -> None:
     if any(tls) and not all(tls):
         raise ConfigError("--tls-cert and --tls-key go together; give both")
     place = Place(options["host"], options["port"], tls if all(tls) else None, options["drain"], options["gallery"])
+    asked = _service_options(options)
     log_to_stderr(options["log_format"])
-    click.echo("rimlight serve: finding out what this machine can take …", err=True)
-    serve(_service_options(options), access, place, _say)
-
-
-def _say(address: str) -> None:
-    click.echo(f"rimlight serve: open {address.replace('127.0.0.1', 'localhost')}", err=True)
+    serve(asked, access, place, lambda text: click.echo(f"rimlight serve: {text}", err=True))
 
 
 def _service_options(options: dict[str, Any]) -> Any:

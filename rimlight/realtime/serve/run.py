@@ -44,10 +44,11 @@ class Place:
     gallery: Path | None = None
 
 
-def serve(options: ServeOptions, access: Access, place: Place, ready: Callable[[str], None] = lambda _: None) -> None:
+def serve(options: ServeOptions, access: Access, place: Place, say: Callable[[str], None] = lambda _: None) -> None:
     """Run until SIGTERM (drain, then end) or SIGINT (end); a second signal ends it at once.
 
-    ready: called with the address once requests are answered. Raises ConfigError where the address may not be used.
+    say: told what happens at the start, for people; last the address, once requests are answered. Raises ConfigError
+    where the address may not be used.
     """
     check_binding(place.host, access.token, place.tls is not None, access.behind_proxy)
     context = _tls(place.tls)
@@ -59,9 +60,10 @@ def serve(options: ServeOptions, access: Access, place: Place, ready: Callable[[
     )
     if options.low_delay:
         lowdelay.install()
+    say("finding out what this machine can take …")
     capacity = measured(options)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_run(options, access, place, context, gallery, capacity, ready))
+        asyncio.run(_run(options, access, place, context, gallery, capacity, say))
 
 
 def measured(options: ServeOptions) -> Capacity:
@@ -76,7 +78,7 @@ def measured(options: ServeOptions) -> Capacity:
 
 async def _run(
     options: ServeOptions, access: Access, place: Place, context: ssl.SSLContext | None, gallery: Gallery,
-    capacity: Capacity, ready: Callable[[str], None],
+    capacity: Capacity, say: Callable[[str], None],
 ) -> None:  # fmt: skip
     service = Service(options, capacity, gallery)
     runner = web.AppRunner(
@@ -87,7 +89,7 @@ async def _run(
     try:
         address = await _listen(runner, place, context)
         log.info("listening", extra={"fields": {"address": address}})
-        ready(address)
+        say(f"open {address.replace('127.0.0.1', 'localhost')}")
         asyncio.get_running_loop().run_in_executor(None, _warm, gallery)
         await _ended(service, place.drain_s)
     finally:
