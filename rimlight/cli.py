@@ -18,6 +18,7 @@ from rimlight.config_commands import config
 from rimlight.control_commands import ctl
 from rimlight.doctor import doctor
 from rimlight.errors import RimlightError
+from rimlight.export_commands import export
 from rimlight.serve_command import serve_command
 from rimlight.training_commands import data, train
 
@@ -156,24 +157,10 @@ def devices_command() -> None:
     list_devices()
 
 
-@cli.group("export", no_args_is_help=False)
-def export_group() -> None:
-    """Write the network for other runtimes."""
-
-
-@export_group.command("onnx")
-@click.option("--weights", type=click.Path(path_type=Path), help="safetensors file  [default: the shipped weights]")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("rimlight.onnx"), show_default=True)
-def export_onnx_command(weights: Path | None, out: Path) -> None:
-    """One ONNX file with named free dimensions, for any internal size in multiples of 16."""
-    from rimlight.commands import export_onnx_to
-
-    export_onnx_to(out, weights)
-
-
 cli.add_command(config)
 cli.add_command(doctor)
 cli.add_command(ctl)
+cli.add_command(export)
 cli.add_command(serve_command)
 cli.add_command(train)
 cli.add_command(data)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from rimlight.compose import EdgeOptions
 from rimlight.config import Layers
-from rimlight.errors import RimlightError, SinkError, SourceError
+from rimlight.errors import RimlightError, SourceError
 from rimlight.live_command import LIVE_ONLY, Request, run_request
 from rimlight.realtime.batch import batch_for
 from rimlight.realtime.governor import Budget
@@ -219,18 +219,3 @@ def list_devices() -> None:
         click.echo(f"backend  {name:10} {state}")
     for camera in list_cameras() or ["none found"]:
         click.echo(f"camera   {camera}")
-
-
-def export_onnx_to(out: Path, weights: Path | None) -> None:
-    """`rimlight export onnx`."""
-    from rimlight.backends import BACKENDS, installed
-    from rimlight.errors import MissingExtraError
-
-    if not installed("torch"):
-        raise MissingExtraError("rimlight export", BACKENDS["torch"][2], "export")
-    from rimlight.export.to_onnx import export_onnx
-
-    if not out.resolve().parent.is_dir():
-        raise SinkError(f"no folder {out.resolve().parent}; make it first")
-    export_onnx(out, weights)
-    click.echo(f"{out}  {out.stat().st_size / 2**20:.1f} MiB")

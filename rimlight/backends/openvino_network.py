@@ -23,10 +23,11 @@ from rimlight.types import Coefficients, FloatArray, Size, UInt8Array
 Precision = Literal["auto", "bf16", "f32"]
 STATE_OUTPUTS = ("next_keys", "next_values")
 MOST_MEAN_ERROR = 0.004  # of alpha against float32 on the shipped portrait: one step of 8 bits
+SOMEBODY = 0.05  # mean alpha of the portrait from which on somebody is seen in it; about 0.4 is right
 
 
 @lru_cache(maxsize=1)
-def _core() -> ov.Core:
+def core() -> ov.Core:
     """One runtime for the whole process, kept until its end.
 
     Every Core sets a stack for signal handlers and puts back what it found when it goes. Two that do not go in
@@ -44,7 +45,7 @@ class OpenVinoNetwork:
 
     def __init__(self, size: Size, device: str, threads_wanted: int | None, precision: Precision) -> None:
         self.size = size
-        self._core = _core()
+        self._core = core()
         self._target, self._threads = device.upper(), threads_wanted
         if self._target.split(".")[0] not in {name.split(".")[0] for name in self._core.available_devices}:
             there = ", ".join(self._core.available_devices).lower()
@@ -110,13 +111,20 @@ class OpenVinoNetwork:
         return "bf16" if has_bf16 and self._mean_error() < MOST_MEAN_ERROR else "f32"
 
     def _mean_error(self) -> float:
-        """Mean difference of alpha between bfloat16 and float32 on three frames of the shipped portrait."""
+        """Mean difference of alpha between bfloat16 and float32 on three frames of the shipped portrait.
+
+        Infinite where float32 sees nobody in it, as at very small sizes: then nothing can be said, and elsewhere the
+        difference is large.
+        """
         from rimlight.pixels import Shrinker, read_picture
 
         path = assets.asset("astronaut.jpg").path
         portrait: UInt8Array = read_picture(path.read_bytes(), path.name)
         small = Shrinker(Size(*portrait.shape[:2]), self.size)(portrait)
-        return float(np.abs(self._third_alpha(small, "f32") - self._third_alpha(small, "bf16")).mean())
+        alpha = self._third_alpha(small, "f32")
+        if alpha.mean() < SOMEBODY:
+            return float("inf")
+        return float(np.abs(alpha - self._third_alpha(small, "bf16")).mean())
 
     def _third_alpha(self, image: FloatArray, precision: str) -> FloatArray:
         """Alpha of a picture (3, h, w) that was seen twice before."""

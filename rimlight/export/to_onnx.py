@@ -1,27 +1,28 @@
-"""One ONNX file with named free dimensions, made from the weights.
+"""One ONNX file with named free or fixed dimensions, made from the weights.
 
 Every up-sampling is a constant x2 and every size is a dimension with a name, so that one file serves any internal
-size in multiples of 16; runtimes fix the dimensions when a session opens.
+size in multiples of 16; runtimes fix the dimensions when a session opens. What builds an engine ahead wants them fixed.
 """
 
 from __future__ import annotations
 
-import json
 import warnings
-from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from rimlight.errors import MissingExtraError
+from rimlight.export.form import Exported, Form
+from rimlight.export.half import half_graph
+from rimlight.export.metadata import metadata_of, write_onnx
 from rimlight.kernels.tail import TailWeights
-from rimlight.model.network import MattingNetwork
 from rimlight.model.weights import load_network
-from rimlight.signature import DIMENSIONS, HIDDEN, INPUTS, OUTPUTS, CallShape
-from rimlight.types import FloatArray, Size
+from rimlight.signature import DIMENSIONS, HIDDEN, INPUTS, OUTPUTS
+from rimlight.types import FloatArray
 
 try:
     import onnx
@@ -31,25 +32,17 @@ except ImportError as error:
 OPSET = 17
 
 
-class Exported(nn.Module):
-    """The network with just the inputs and outputs of rimlight.signature."""
-
-    def __init__(self, network: MattingNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor, keys: Tensor, values: Tensor, own: Tensor) -> tuple[Tensor, ...]:
-        out = self.network(images, keys, values, own)
-        return out.scale, out.offset, out.keys, out.values, out.hidden
-
-
-def free_dimensions() -> dict[str, dict[int, str]]:
+def free_dimensions(form: Form | None = None) -> dict[str, dict[int, str]]:
     """Names of the free dimensions of every input and output."""
+    form = form or Form()
     streams, frames, height, width, cells_high, cells_wide, count = DIMENSIONS
     pictures = {0: streams, 1: frames, 3: height, 4: width}
     memories = {0: streams, 3: cells_high, 4: cells_wide}
     names = {name: memories if name.endswith(("keys", "values")) else pictures for name in INPUTS + OUTPUTS}
-    return names | {"own": {0: streams, 1: frames}, HIDDEN: {0: count, 2: height, 3: width}}
+    names |= {"own": {0: streams, 1: frames}, HIDDEN: {0: count, 2: height, 3: width}}
+    fixed = {streams, frames, count} if form.frames else set()
+    fixed |= {height, width, cells_high, cells_wide} if form.size else set()
+    return {name: {axis: free for axis, free in axes.items() if free not in fixed} for name, axes in names.items()}
 
 
 def export_tail(target: Path, weights: Path | None = None) -> None:
@@ -80,22 +73,29 @@ def _folded(conv: nn.Module, norm: nn.Module) -> tuple[FloatArray, FloatArray]:
     return (conv.weight[:, :, 0, 0] * gain[:, None]).detach().numpy(), bias.detach().numpy()
 
 
-def export_onnx(target: Path, weights: Path | None = None) -> None:
+def export_onnx(target: Path, weights: Path | None = None, form: Form | None = None) -> None:
     """Write the network with the given weights, or the shipped ones, to target; raises WeightsError if they do not fit.
 
-    The file's metadata holds the network's config.
+    form: what is fixed, and the precision; everything free and float32 without it. The file says what it is made of
+    (rimlight.export.metadata).
     """
+    form = form or Form()
     network = load_network(weights)
-    shape = CallShape(Size(96, 160), streams=2, frames=3)
-    example = tuple(torch.rand(shape.tensor(name)) for name in INPUTS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracing exporter's own deprecations; the result is checked below
-        torch.onnx.export(
-            Exported(network).eval(), example, str(target), input_names=list(INPUTS), output_names=[*OUTPUTS, HIDDEN],
-            dynamic_axes=free_dimensions(), opset_version=OPSET, dynamo=False,
-        )  # fmt: skip
-    model = onnx.load(str(target))
+    model = _traced(Exported(network).eval(), form)
+    if form.precision == "f16":
+        model = half_graph(model)
     onnx.checker.check_model(model, full_check=True)
-    onnx.helper.set_model_props(model, {"rimlight.config": json.dumps(asdict(network.config))})
+    write_onnx(model, metadata_of(form, network.config, weights, OPSET))
     model.producer_name, model.producer_version = "rimlight", ""
     onnx.save(model, str(target))
+
+
+def _traced(network: Exported, form: Form) -> Any:
+    with TemporaryDirectory() as aside, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter's own deprecations; the result is checked afterwards
+        path = str(Path(aside) / "traced.onnx")
+        torch.onnx.export(
+            network, form.example(), path, input_names=list(INPUTS), output_names=[*OUTPUTS, HIDDEN],
+            dynamic_axes=free_dimensions(form), opset_version=OPSET, dynamo=False,
+        )  # fmt: skip
+        return onnx.load(path)

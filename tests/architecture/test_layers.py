@@ -32,6 +32,7 @@ HEIGHTS = {
     "rimlight.control_commands": 8,
     "rimlight.serve_command": 8,
     "rimlight.training_commands": 8,
+    "rimlight.export_commands": 8,
     "rimlight.demo": 8,
     "rimlight.benchmarks": 9,
     "rimlight.doctor": 10,

@@ -1,0 +1,176 @@
+"""Whether two ways to run the network say the same of one moving clip: backends by name, or exported files.
+
+The clip is the shipped portrait before a moving camera, with a cut in its middle; every side goes through it step by
+step with a memory of its own, so that errors that grow with time show.
+Letters: T frames, h, w internal size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from rimlight import assets
+from rimlight.backends import BACKENDS, Backend, open_backend
+from rimlight.compose import low_alpha
+from rimlight.errors import BackendError, FrameError
+from rimlight.export.files import KINDS, ExportedFile, FileBackend, is_exported, open_file, read_file
+from rimlight.pixels import read_picture
+from rimlight.types import Coefficients, FloatArray, Size, UInt8Array
+
+PORTRAIT = "astronaut.jpg"
+DEFAULT_SIZE = Size(288, 512)
+WINDOW = 0.8  # of the portrait's shorter side, that the camera sees
+TURN = 40  # frames until the camera is back
+VISIBLE = 0.5 / 255  # alpha below it is no foreground
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Differences of one frame, 0..1: of alpha the largest and the mean, of the foreground the mean where it shows."""
+
+    alpha_max: float
+    alpha_mean: float
+    foreground: float
+
+
+# What passes, by the coarser precision of the two sides.
+TOLERANCES = {
+    "f32": Errors(2e-3, 1e-4, 1e-3),
+    "f16": Errors(1e-1, 1e-3, 5e-3),
+    "bf16": Errors(2.5e-1, 4e-3, 2e-2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """What a comparison found.
+
+    sides: what ran. precision: whose tolerance counts. cut: frame of the cut in the middle. frames: errors of each.
+    """
+
+    sides: tuple[str, str]
+    size: Size
+    precision: str
+    cut: int
+    frames: tuple[Errors, ...]
+
+    @property
+    def tolerance(self) -> Errors:
+        return TOLERANCES[self.precision]
+
+    @property
+    def worst(self) -> int:
+        """The frame that comes closest to its tolerance, or goes farthest beyond it; one without numbers is worse."""
+        return max(range(len(self.frames)), key=self.excess)
+
+    @property
+    def passed(self) -> bool:
+        return self.excess(self.worst) <= 1
+
+    @property
+    def mean(self) -> Errors:
+        return Errors(*(float(np.mean(column)) for column in zip(*map(astuple, self.frames), strict=True)))
+
+    def excess(self, frame: int) -> float:
+        """The largest error of a frame as a multiple of its tolerance."""
+        pairs = zip(astuple(self.frames[frame]), astuple(self.tolerance), strict=True)
+        return max(error / most if math.isfinite(error) else math.inf for error, most in pairs)
+
+
+def compare(first: str, second: str, frames: int = 60, size: Size | None = None) -> Parity:
+    """Run both sides through the clip; size defaults to what a file is fixed at, else 512x288.
+
+    Raises BackendError for what is neither backend nor file, FrameError where size or frames do not fit a file or
+    there are fewer than 4 frames, WeightsError for files that cannot be used, MissingExtraError without a runtime.
+    """
+    sides = [_found(name) for name in (first, second)]
+    notes = [side.metadata for side in sides if isinstance(side, ExportedFile)]
+    size = size or next((note.fixed_size for note in notes if note.fixed_size), DEFAULT_SIZE)
+    batch = next((note.fixed_batch for note in notes if note.fixed_batch), 1)
+    if frames < 4 or frames % batch:
+        raise FrameError(f"expected at least 4 frames in multiples of {batch}, got {frames}")
+    images, cuts = clip(frames, size)
+    one, other = (_open(side, size, batch) for side in sides)
+    try:
+        found = differences(one, other, images, cuts)
+    finally:
+        one.close()
+        other.close()
+    precision = max((precision_of(side) for side in (one, other)), key=list(TOLERANCES).index)
+    return Parity((_label(one), _label(other)), size, precision, cuts.index(True, 1), found)
+
+
+def clip(frames: int, size: Size) -> tuple[FloatArray, list[bool]]:
+    """Pictures (T, 3, h, w) 0..1 and whether each is a cut: the first, and the one in the middle.
+
+    After the middle the portrait is mirrored and darker.
+    """
+    portrait = read_picture(assets.asset(PORTRAIT).path.read_bytes(), PORTRAIT)
+    turned = np.ascontiguousarray(portrait[:, ::-1] // 2)
+    middle = frames // 2
+    seen = [_seen(portrait if t < middle else turned, t, size) for t in range(frames)]
+    images = np.stack(seen).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    return np.ascontiguousarray(images), [t in (0, middle) for t in range(frames)]
+
+
+def differences(one: Backend, other: Backend, images: FloatArray, cuts: list[bool]) -> tuple[Errors, ...]:
+    """Errors of every frame of images (T, 3, h, w), each side with its own memory."""
+    memories = [one.empty_memory(), other.empty_memory()]
+    found: list[Errors] = []
+    for start in range(0, len(images), one.batch):
+        part = slice(start, start + one.batch)
+        said: list[list[Coefficients]] = []
+        for place, side in enumerate((one, other)):
+            coefficients, memories[place] = side.clip(images[part], memories[place], cuts[part])
+            said.append(coefficients)
+        found += [_errors(a, b, image) for a, b, image in zip(*said, images[part], strict=True)]
+    return tuple(found)
+
+
+def precision_of(backend: Backend) -> str:
+    """The precision that a side runs in, as in TOLERANCES."""
+    if isinstance(backend, FileBackend):
+        return backend.metadata.precision or "f32"
+    return "bf16" if backend.device.endswith("bf16") else "f32"
+
+
+def _errors(one: Coefficients, other: Coefficients, image: FloatArray) -> Errors:
+    alphas = [low_alpha(side, image) for side in (one, other)]
+    colours = [np.clip(side.scale[:3] * image + side.offset[:3], 0, 1) for side in (one, other)]
+    alpha = np.abs(alphas[0] - alphas[1])
+    shown = np.abs(colours[0] - colours[1])[:, np.maximum(*alphas) > VISIBLE]
+    return Errors(float(alpha.max()), float(alpha.mean()), float(shown.mean()) if shown.size else 0.0)
+
+
+def _seen(picture: UInt8Array, frame: int, size: Size) -> UInt8Array:
+    """The camera's view (h, w, 3) of a picture (H, W, 3)."""
+    high, wide = picture.shape[:2]
+    ratio = WINDOW * min(high / size.height, wide / size.width)
+    view = Size(int(size.height * ratio), int(size.width * ratio))
+    angle = 2 * math.pi * frame / TURN
+    top = int((high - view.height) * (0.05 + 0.05 * math.sin(angle)))  # high up: that is where the head is
+    left = int((wide - view.width) * (0.5 + 0.5 * math.cos(angle)))
+    cut = picture[top : top + view.height, left : left + view.width]
+    return np.asarray(cv2.resize(cut, (size.width, size.height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _found(name: str) -> ExportedFile | str:
+    """An exported file, read, or the name of a backend."""
+    if is_exported(name):
+        return read_file(Path(name))
+    if name not in BACKENDS:
+        raise BackendError(f"no backend or exported file {name!r}; give {', '.join(BACKENDS)} or {', '.join(KINDS)}")
+    return name
+
+
+def _open(side: ExportedFile | str, size: Size, batch: int) -> Backend:
+    return open_file(side, size, batch) if isinstance(side, ExportedFile) else open_backend(side, size, batch)
+
+
+def _label(backend: Backend) -> str:
+    return f"{backend.name}: {backend.device}"
