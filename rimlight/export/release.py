@@ -31,9 +31,9 @@ def release(
 ) -> list[Path]:  # fmt: skip
     """Write all files of the weights `name` and their checksums; returns their paths.
 
-    weights: a file in any precision; without it the shipped ones of that name are refreshed, which changes no byte
-    where software is what it was. folder: of the files and manifest.json. golden: folder of golden-NAME.npz, none
-    without. replace: a name that is taken may get other weights.
+    weights: a file in any precision; without it the files of the shipped ones of that name are made anew; the same
+    software gives the same bytes, an older file without metadata gains them. folder: of the files and manifest.json.
+    golden: folder of golden-NAME.npz, none without. replace: a name that is taken may get other weights.
     Raises WeightsError before anything is written if the weights do not fit the network or give no numbers, and if the
     name is taken.
     """
