@@ -1,9 +1,9 @@
 """What runtimes on the processor share: the memory of every slot as arrays, and the arrays of a call.
 
-A batch of pictures is the wrong shape for a processor. Measured on two cores against one call after the other, in
-several runs: a batch of two takes 0.89 to 1.03 of their time, two calls abreast with a core each 0.70 to 1.10, mostly
-less, because no thread waits for another's layer. So a group of streams is that many calls abreast, which also cannot
-round otherwise than one; only other devices take a group as a batch.
+A batch of pictures is the wrong shape for a processor: tried on two cores, it takes about as long as its pictures one
+after the other, while calls abreast with a core each mostly take less, because no thread waits for another's layer. So
+a group of streams is that many calls abreast, which also cannot round otherwise than one; only other devices take a
+group as a batch.
 
 Letters: B streams of a group, S = 2 memory slots, h, w internal size.
 """

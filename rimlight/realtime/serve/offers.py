@@ -51,12 +51,11 @@ class OfferError(RimlightError):
 class Offer:
     """What a checked offer asks for.
 
-    sends_video, wants_video: the direction of its video section, seen from the other side. has_audio: it has an audio
-    section that is not inactive. codecs: of those spoken here, in the other side's order: "VP8", "H264".
-    candidates: addresses it can be reached at; where it is 0 the other side has to find us.
+    wants_video: it takes pictures. has_audio: it has an audio section that is not inactive. codecs: of those spoken
+    here, in the other side's order: "VP8", "H264". candidates: addresses it can be reached at; where it is 0 the other
+    side has to find us.
     """
 
-    sends_video: bool
     wants_video: bool
     has_audio: bool
     codecs: tuple[str, ...]
@@ -84,7 +83,6 @@ def check_offer(sdp: str, *, receives: bool) -> Offer:
     if video.direction not in allowed:
         raise OfferError(400, f"{who} video: expected a={' or a='.join(allowed)}, got a={video.direction}")
     return Offer(
-        sends_video=video.direction in PUBLISHES,
         wants_video=video.direction in WATCHES,
         has_audio=audio is not None and audio.direction != "inactive",
         codecs=codecs,

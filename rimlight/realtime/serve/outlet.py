@@ -34,13 +34,11 @@ class WatchTrack(MediaStreamTrack):
         self._given: VideoFrame | None = None  # to the encoder, until it asks for the next
         self._spare: list[VideoFrame] = []
         self._fresh = asyncio.Event()
-        self.skipped = 0
 
     def offer(self, painted: Painted) -> None:
         """Fill a spare picture with this one; it takes the place of one that nobody took."""
         if self._newest is not None:
             self._spare.append(self._newest)
-            self.skipped += 1
         planes = painted.planes
         height, width = planes.y.shape
         self._spare = [frame for frame in self._spare if (frame.height, frame.width) == (height, width)]
