@@ -149,6 +149,7 @@ def test_torch_that_fails_is_a_backend_error() -> None:
     if not installed("torch"):
         pytest.skip("the torch extra is not installed")
     streams: Any = open_streams("torch", SIZE, 4)
-    streams._keys = streams._keys[:, :, :3]  # not the channels that the network wants
+    keys = streams._memory.keys[:, :, :3]  # not the channels that the network wants
+    streams._memory = dataclasses.replace(streams._memory, keys=keys)
     with pytest.raises(BackendError, match="PyTorch failed on a 96x64 step of 2 streams"):
         streams.step(pictures()[0, :2], [0, 1], [False, False])
