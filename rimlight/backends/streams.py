@@ -23,6 +23,7 @@ STREAMS = {
     "openvino": ("streams_openvino", "OpenVinoStreams"),
     "onnx": ("streams_onnx", "OnnxStreams"),
     "torch": ("streams_torch", "TorchStreams"),
+    "tensorrt": ("streams_tensorrt", "TensorRtStreams"),
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 import rimlight
 from rimlight import assets
-from rimlight.backends import BACKENDS, FASTEST_FIRST, installed, open_backend
+from rimlight.backends import BACKENDS, fastest, installed, open_backend
 from rimlight.doctor.check import Check, Place
 from rimlight.errors import RimlightError
 from rimlight.types import Size
@@ -75,7 +75,7 @@ def backend(name: str, _: Place) -> Check:
             opened.close()
     except RimlightError as error:
         return Check(label, "fail", str(error), f"pip install --force-reinstall {BACKENDS[name][2]}")
-    chosen = next(one for one in FASTEST_FIRST if installed(one)) == name
+    chosen = fastest() == name
     return Check(label, "ok", device + ("; auto takes this" if chosen else ""))
 
 

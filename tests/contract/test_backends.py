@@ -16,6 +16,8 @@ SIZE = Size(64, 96)
 
 @pytest.fixture(params=list(BACKENDS))
 def name(request: pytest.FixtureRequest) -> str:
+    if request.param == "tensorrt":
+        request.getfixturevalue("tensorrt")
     if not installed(request.param):
         pytest.skip(f"the {request.param} runtime is not installed")
     return str(request.param)
@@ -131,7 +133,7 @@ def test_an_absent_device_is_an_error_never_another_device(name: str) -> None:
     if name == "fake":
         pytest.skip("the fake has no device")
     with pytest.raises(BackendError, match="device"):
-        open_backend(name, SIZE, device="cuda")
+        open_backend(name, SIZE, device="cuda:7")
 
 
 def test_the_device_says_what_runs(backend: Backend) -> None:

@@ -27,6 +27,8 @@ USUAL_TOLERANCE = 1e-5
 @pytest.fixture(params=[*BACKENDS, GENERIC])
 def kind(request: pytest.FixtureRequest) -> str:
     name = "onnx" if request.param == GENERIC else request.param
+    if name == "tensorrt":
+        request.getfixturevalue("tensorrt")
     if not installed(name):
         pytest.skip(f"the {name} runtime is not installed")
     return str(request.param)
@@ -263,7 +265,7 @@ def test_an_absent_device_is_an_error_never_another_device(opened: Callable[...,
     if kind == "fake":
         pytest.skip("the fake has no device")
     with pytest.raises(BackendError, match="device"):
-        opened(device="cuda")
+        opened(device="cuda:7")
 
 
 def test_the_device_is_that_of_the_backend(streams: Streams) -> None:
