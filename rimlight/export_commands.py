@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import astuple
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,17 +13,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from rimlight import backends
-from rimlight.errors import MissingExtraError, SinkError
+from rimlight.errors import BackendError, MissingExtraError, SinkError, SourceError
 from rimlight.types import Size
 
 if TYPE_CHECKING:
+    from rimlight.backends.tensorrt_compat import Kind
     from rimlight.export.form import Form
     from rimlight.export.parity import Errors, Parity
 
 PATH = click.Path(path_type=Path)
 EXIT_DIFFERENT = 1
 HEAD = ("frame", "alpha max", "alpha mean", "foreground")
-Precision = Literal["f32", "f16"]
+Precision = Literal["f32", "f16", "int8"]
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+CALIBRATE = "What int8 takes its ranges from  [default: the shipped portrait]"
+ENGINE = ".engine"
 
 
 def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,10 +43,29 @@ def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def precision_option(about: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def precision_option(about: str, *choices: str) -> Decorator:
+    """The first choice is taken where none is made."""
     return click.option(
-        "--precision", type=click.Choice(["f32", "f16"]), default="f32", show_default=True, help=about
+        "--precision", type=click.Choice(choices), default=choices[0], show_default=True, help=about
     )  # fmt: skip
+
+
+def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of every command that builds an engine."""
+    options: list[Decorator] = [
+        click.option("--weights", type=PATH, help="safetensors file  [default: the shipped weights]"),
+        click.option("--size", metavar="WxH", default="512x288", show_default=True,
+                     help="Internal size, in multiples of 16."),
+        click.option("--streams", metavar="N|LEAST:BEST:MOST", default="1", show_default=True,
+                     help="Streams of a call; with a range, fastest at BEST."),
+        click.option("--batch", type=click.IntRange(1), metavar="N", default=1, show_default=True,
+                     help="Frames of each stream per call."),
+        precision_option("f16 and int8 with float32 where those would not do.", "f16", "f32", "int8"),
+        click.option("--calibrate", type=PATH, metavar="VIDEO", help=CALIBRATE),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.group("export", no_args_is_help=False)
@@ -51,19 +75,26 @@ def export() -> None:
 
 @export.command("onnx")
 @form_options
-@precision_option("f16 computes in half precision, with float32 where that would not do.")
+@precision_option(
+    "f16 computes in half precision, with float32 where that would not do; int8 is f16 with a decoder in 8 bits.",
+    "f32", "f16", "int8",
+)  # fmt: skip
+@click.option("--calibrate", type=PATH, metavar="VIDEO", help=CALIBRATE)
 @click.option("--out", type=PATH, default=Path("rimlight.onnx"), show_default=True)
-def onnx_command(weights: Path | None, size: str | None, batch: int | None, precision: Precision, out: Path) -> None:
+def onnx_command(
+    weights: Path | None, size: str | None, batch: int | None, precision: Precision, calibrate: Path | None, out: Path
+) -> None:  # fmt: skip
     """One ONNX file with named free dimensions, for any internal size in multiples of 16, or with fixed ones."""
     _need("export", "torch", "onnx")
+    _check_calibrate(calibrate, precision)
     from rimlight.export.to_onnx import export_onnx
 
-    _write(export_onnx, out, ".onnx", weights, _form(size, batch, precision))
+    _write(partial(export_onnx, calibrate=calibrate), out, ".onnx", weights, _form(size, batch, precision))
 
 
 @export.command("openvino")
 @form_options
-@precision_option("f16 keeps the weights in half precision.")
+@precision_option("f16 keeps the weights in half precision.", "f32", "f16")
 @click.option("--out", type=PATH, default=Path("rimlight.xml"), show_default=True, help="A .bin is written beside it.")
 def openvino_command(
     weights: Path | None, size: str | None, batch: int | None, precision: Precision, out: Path
@@ -86,6 +117,28 @@ def program_command(weights: Path | None, size: str | None, batch: int | None, o
     from rimlight.export.to_program import export_program
 
     _write(export_program, out, ".pt2", weights, _form(size, batch, "f32"))
+
+
+@export.command("tensorrt")
+@engine_options
+@click.option("--timing-cache", type=PATH, help="File of what the builder measured, read and written.")
+@click.option("--out", type=PATH, default=Path("rimlight.engine"), show_default=True)
+def tensorrt_command(out: Path, timing_cache: Path | None, **options: Any) -> None:
+    """An engine of TensorRT 8.6, 10.x or 11.x for the GPU that is here."""
+    _write_engine("tensorrt", out, (), timing_cache, **options)
+
+
+@export.command("tensorrt-rtx")
+@engine_options
+@click.option(
+    "--sm",
+    metavar="86,89,120",
+    help="GPUs that it is for, by compute capability  [default: the library's, 80 and later]",
+)
+@click.option("--out", type=PATH, default=Path("rimlight.engine"), show_default=True)
+def tensorrt_rtx_command(out: Path, sm: str | None, **options: Any) -> None:
+    """An engine of TensorRT-RTX; with --sm it is built without a GPU."""
+    _write_engine("tensorrt-rtx", out, capabilities(sm) if sm is not None else (), None, **options)
 
 
 @export.command("check")
@@ -129,6 +182,39 @@ def _row(name: str, errors: Errors) -> tuple[str, ...]:
     return (name, *(f"{error:.2e}" for error in astuple(errors)))
 
 
+def capabilities(text: str) -> tuple[str, ...]:
+    """ "86,120" as compute capabilities 8.6 and 12.0; raises BackendError for anything else."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() and len(word) in (2, 3) for word in words):
+        raise BackendError(f"expected compute capabilities such as 86,89,120 for --sm, got {text!r}")
+    return tuple(dict.fromkeys(f"{word[:-1]}.{word[-1]}" for word in words))
+
+
+def _write_engine(
+    kind: Kind, out: Path, targets: tuple[str, ...], timing_cache: Path | None, weights: Path | None, size: str,
+    streams: str, batch: int, precision: Precision, calibrate: Path | None,
+) -> None:  # fmt: skip
+    from rimlight.backends.tensorrt_compat import library
+
+    library(kind)
+    _need("graph", "onnx")
+    if weights is not None:
+        _need("export", "torch")
+    _check_calibrate(calibrate, precision)
+    _check_out(out, ENGINE)
+    from rimlight.export.to_tensorrt import EngineForm, export_engine
+    from rimlight.graph.streams import Streams
+
+    form = EngineForm(Size.parse(size), Streams.parse(streams), batch, precision, targets)
+    export_engine(out, kind, form, weights, calibrate, timing_cache)
+    click.echo(_line(out))
+
+
+def _check_calibrate(video: Path | None, precision: Precision) -> None:
+    if video is not None and precision != "int8":
+        raise SourceError(f"expected --calibrate with --precision int8 only, got {precision}; leave one out")
+
+
 def _form(size: str | None, batch: int | None, precision: Precision) -> Form:
     from rimlight.export.form import Form
 
@@ -138,12 +224,16 @@ def _form(size: str | None, batch: int | None, precision: Precision) -> Form:
 def _write(
     exporter: Callable[[Path, Path | None, Form], None], out: Path, suffix: str, weights: Path | None, form: Form
 ) -> None:  # fmt: skip
+    _check_out(out, suffix)
+    exporter(out, weights, form)
+    click.echo(_line(out))
+
+
+def _check_out(out: Path, suffix: str) -> None:
     if out.suffix != suffix:
         raise SinkError(f"expected a file name that ends in {suffix}, got {out.name}; change --out")
     if not out.resolve().parent.is_dir():
         raise SinkError(f"no folder {out.resolve().parent}; make it first")
-    exporter(out, weights, form)
-    click.echo(_line(out))
 
 
 def _line(path: Path) -> str:

@@ -16,7 +16,8 @@ import numpy as np
 
 from rimlight.backends.base import Backend, Memory
 from rimlight.errors import BackendError, FrameError, MissingExtraError, WeightsError
-from rimlight.export.metadata import Metadata, read_onnx
+from rimlight.export.metadata import read_onnx
+from rimlight.graph.metadata import Metadata
 from rimlight.signature import INPUTS, OUTPUTS, CallShape
 from rimlight.types import FloatArray, Size
 
@@ -78,7 +79,8 @@ def _on_onnx(file: ExportedFile, shape: CallShape) -> Run:
 
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    if file.metadata.precision == "f16":  # optimised for a processor, it would round less than the graph says
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # the other side computes as well
+    if file.metadata.precision in ("f16", "int8"):  # optimised for a processor, it would round less than the graph says
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     for name, value in shape.dimensions().items():
         options.add_free_dimension_override_by_name(name, value)

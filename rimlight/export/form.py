@@ -16,7 +16,7 @@ from rimlight.model.network import MattingNetwork
 from rimlight.signature import INPUTS, CallShape, check_internal
 from rimlight.types import Size
 
-Precision = Literal["f32", "f16"]
+Precision = Literal["f32", "f16", "int8"]
 EXAMPLE = Size(96, 160)
 
 

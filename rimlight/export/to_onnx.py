@@ -17,8 +17,10 @@ from torch import nn
 
 from rimlight.errors import MissingExtraError
 from rimlight.export.form import Exported, Form
-from rimlight.export.half import half_graph
-from rimlight.export.metadata import metadata_of, write_onnx
+from rimlight.export.metadata import metadata_of
+from rimlight.export.quantised import quantised
+from rimlight.graph.half import half_graph
+from rimlight.graph.metadata import write_onnx
 from rimlight.kernels.tail import TailWeights
 from rimlight.model.weights import load_network
 from rimlight.signature import DIMENSIONS, HIDDEN, INPUTS, OUTPUTS
@@ -73,19 +75,23 @@ def _folded(conv: nn.Module, norm: nn.Module) -> tuple[FloatArray, FloatArray]:
     return (conv.weight[:, :, 0, 0] * gain[:, None]).detach().numpy(), bias.detach().numpy()
 
 
-def export_onnx(target: Path, weights: Path | None = None, form: Form | None = None) -> None:
+def export_onnx(
+    target: Path, weights: Path | None = None, form: Form | None = None, calibrate: Path | None = None
+) -> None:  # fmt: skip
     """Write the network with the given weights, or the shipped ones, to target; raises WeightsError if they do not fit.
 
-    form: what is fixed, and the precision; everything free and float32 without it. The file says what it is made of
-    (rimlight.export.metadata).
+    form: what is fixed, and the precision; everything free and float32 without it. calibrate: a video that int8 takes
+    its ranges from; the shipped portrait without it. The file says what it is made of (rimlight.graph.metadata).
     """
     form = form or Form()
     network = load_network(weights)
     model = _traced(Exported(network).eval(), form)
-    if form.precision == "f16":
+    if form.precision == "int8":
+        model = quantised(model, form.size, calibrate)
+    if form.precision != "f32":
         model = half_graph(model)
     onnx.checker.check_model(model, full_check=True)
-    write_onnx(model, metadata_of(form, network.config, weights, OPSET))
+    write_onnx(model, metadata_of(form, network.config, weights, model.opset_import[0].version))
     model.producer_name, model.producer_version = "rimlight", ""
     onnx.save(model, str(target))
 

@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 
 from rimlight.errors import MissingExtraError, WeightsError
 from rimlight.export.form import Form
-from rimlight.export.metadata import PREFIX, Metadata, metadata_of, parsed, verify
+from rimlight.export.metadata import metadata_of, verify
 from rimlight.export.to_onnx import OPSET, export_onnx
+from rimlight.graph.metadata import PREFIX, Metadata, parsed
 from rimlight.model.config import ModelConfig
 from rimlight.signature import INPUTS, CallShape
 

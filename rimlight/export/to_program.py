@@ -14,7 +14,8 @@ import torch
 
 from rimlight.errors import FrameError, WeightsError
 from rimlight.export.form import Exported, Form
-from rimlight.export.metadata import Metadata, metadata_of, parsed, verify
+from rimlight.export.metadata import metadata_of, verify
+from rimlight.graph.metadata import Metadata, parsed
 from rimlight.model.weights import load_network
 from rimlight.signature import STRIDE
 

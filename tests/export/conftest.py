@@ -10,7 +10,7 @@ import pytest
 from rimlight.types import Size
 
 SMALL = Size(96, 160)
-NEED_EXTRA = ["test_check.py", "test_forms.py", "test_metadata.py"]
+NEED_EXTRA = ["test_check.py", "test_engines.py", "test_forms.py", "test_metadata.py"]
 collect_ignore = [] if find_spec("torch") and find_spec("onnx") else NEED_EXTRA
 
 

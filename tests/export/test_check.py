@@ -79,7 +79,7 @@ def test_the_fake_is_not_the_network() -> None:
 def test_onnx_is_written_as_asked(rimlight: Runs, tmp_path: Path) -> None:
     ran = rimlight("export", "onnx", "--size", "96x64", "--precision", "f16", "--out", "net.onnx")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("net.onnx  7.0 MiB")
+    assert ran.out.startswith("net.onnx  12.6 MiB")
     assert files(tmp_path) == {"net.onnx"}
 
 
@@ -89,11 +89,12 @@ def test_onnx_is_written_as_asked(rimlight: Runs, tmp_path: Path) -> None:
         (("onnx", "--size", "500x290"), "use 496x288"),
         (("onnx", "--size", "wide"), "WIDTHxHEIGHT"),
         (("onnx", "--batch", "0"), "--batch"),
-        (("onnx", "--precision", "int8"), "int8"),
+        (("onnx", "--precision", "int4"), "int4"),
+        (("onnx", "--calibrate", "talk.mp4"), "--precision int8 only, got f32"),
         (("onnx", "--out", "net.pt2"), "ends in .onnx"),
         (("program", "--out", "gone/net.pt2"), "no folder"),
         (("openvino", "--weights", "gone.safetensors"), "gone.safetensors"),
-        (("check", "onnx", "tensorrt"), "no backend or exported file 'tensorrt'"),
+        (("check", "onnx", "warp"), "no backend or exported file 'warp'"),
         (("check", "onnx", "gone.onnx"), "no file gone.onnx"),
         (("check", "onnx", "fake", "--size", "100x96"), "use 96x96"),
         (("check", "onnx", "fake", "--frames", "2"), "--frames"),

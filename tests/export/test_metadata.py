@@ -14,7 +14,8 @@ import pytest
 from rimlight import __version__, assets, signature
 from rimlight.errors import WeightsError
 from rimlight.export.files import read_file
-from rimlight.export.metadata import SIGNATURE, Metadata, parsed, read_onnx, verify, write_onnx
+from rimlight.export.metadata import read_onnx, verify
+from rimlight.graph.metadata import SIGNATURE, Metadata, parsed, write_onnx
 from rimlight.model.config import ModelConfig
 
 WEIGHTS = assets.FOLDER / f"{assets.DEFAULT}.safetensors"
