@@ -81,6 +81,21 @@ def serve(record: Record) -> str:
     return _captioned(render(record), record, how)
 
 
+def gpu(record: Record) -> str:
+    """rimlight and RVM on a GPU."""
+    from rimlight.benchmarks.gpu.plan import render
+
+    return _captioned(render(record), record, record.figures["how"])
+
+
+def studio(record: Record) -> str:
+    """Mattes with trimaps beside the live network's."""
+    from rimlight.benchmarks.studio_rows import render
+
+    how = f"Live network: {record.settings['live']}. Less is better in every column."
+    return _captioned(render(record), record, how)
+
+
 def _ours(record: Record) -> str:
     return f"rimlight: {record.figures['ours']}; {record.settings['threads']} threads each."
 

@@ -2,79 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from rimlight.benchmarks.options import (
+    VIDEO_SIZES,
+    SizeType,
+    backend_option,
+    finish,
+    one_size,
+    out_option,
+    peers_option,
+    say,
+    several_sizes,
+    source_option,
+    threads_option,
+)
+from rimlight.benchmarks.studio_command import studio_command
+from rimlight.benchmarks.studio_edit_command import studio_edit_command
 from rimlight.types import Size
-
-if TYPE_CHECKING:
-    from rimlight.benchmarks.records import Record
-
-Command = Callable[..., Any]
-VIDEO_SIZES = ("1280x720", "1920x1080")
-
-
-class SizeType(click.ParamType):  # type: ignore[type-arg]  # generic in click's newest releases only
-    """WIDTHxHEIGHT as a Size; raises FrameError otherwise."""
-
-    name = "WxH"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Size:  # noqa: ARG002
-        """Size of the text."""
-        return value if isinstance(value, Size) else Size.parse(value)
 
 
 @click.group()
 def bench() -> None:
     """Measure speed, quality and memory; results are JSON."""
-
-
-def several_sizes(*usual: str) -> Callable[[Command], Command]:
-    """--size, any number of times."""
-    return click.option(
-        "--size", "sizes", multiple=True, default=usual, show_default=True, type=SizeType(),
-        help="Size of the frames; may be repeated.",
-    )  # fmt: skip
-
-
-def one_size(usual: str) -> Callable[[Command], Command]:
-    """--size, once."""
-    return click.option("--size", default=usual, show_default=True, type=SizeType(), help="Size of the frames.")
-
-
-def source_option(command: Command) -> Command:
-    """--source FILE."""
-    help_text = "A video  [default: the demo's portrait]"
-    return click.option("--source", type=click.Path(path_type=Path), help=help_text)(command)
-
-
-def backend_option(command: Command) -> Command:
-    """--backend, once."""
-    return click.option("--backend", default="auto", show_default=True, help="What runs our network.")(command)
-
-
-def threads_option(usual: int | None) -> Callable[[Command], Command]:
-    """--threads."""
-    help_text = "Threads of everyone." if usual else "Threads of the network  [default: all]"
-    return click.option("--threads", type=click.IntRange(1), default=usual, show_default=bool(usual), help=help_text)
-
-
-def out_option(command: Command) -> Command:
-    """--out FOLDER."""
-    return click.option(
-        "--out", type=click.Path(path_type=Path), help="Folder of the record  [default: benchmarks/results]"
-    )(command)
-
-
-def peers_option(command: Command) -> Command:
-    """--peer, any number of times."""
-    return click.option(
-        "--peer", "peers", multiple=True, metavar="NAME",
-        help="rvm, modnet, mediapipe-landscape, mediapipe-general, is-net; may be repeated  [default: the first four]",
-    )(command)  # fmt: skip
 
 
 @bench.command("latency")
@@ -95,7 +48,7 @@ def latency_command(sizes: tuple[Size, ...], backends: tuple[str, ...], out: Pat
 
     settings = Settings(device=options["device"], long_side=options["detail"], threads=options["threads"])
     counts = {name: options[name] for name in ("repeats", "blocks", "frames", "source")}
-    _finish(measure(Plan(sizes, backends or usual_backends(), settings, **counts), _say), render, out)
+    finish(measure(Plan(sizes, backends or usual_backends(), settings, **counts), say), render, out)
 
 
 @bench.command("macs")
@@ -114,7 +67,7 @@ def macs_command(sizes: tuple[Size, ...], frame_sizes: tuple[Size, ...], out: Pa
     """Count parameters, multiplications and bytes."""
     from rimlight.benchmarks.macs import count, render
 
-    _finish(count(sizes, frame_sizes), render, out)
+    finish(count(sizes, frame_sizes), render, out)
 
 
 @bench.command("peers")
@@ -129,7 +82,7 @@ def peers_command(sizes: tuple[Size, ...], peers: tuple[str, ...], out: Path | N
     from rimlight.benchmarks.peers import USUAL_PEERS
     from rimlight.benchmarks.versus import Contest, compare, render
 
-    _finish(compare(Contest(sizes, peers or USUAL_PEERS, **options), _say), render, out)
+    finish(compare(Contest(sizes, peers or USUAL_PEERS, **options), say), render, out)
 
 
 @bench.command("endtoend")
@@ -160,7 +113,7 @@ def endtoend_command(out: Path | None, **options: Any) -> None:
     """
     from rimlight.benchmarks.endtoend import Race, race, render
 
-    _finish(race(Race(**options), _say), render, out)
+    finish(race(Race(**options), say), render, out)
 
 
 @bench.command("quality")
@@ -188,9 +141,9 @@ def quality_command(folder: Path, out: Path | None, **options: Any) -> None:
 
     peers = () if options["no_peers"] else options["peers"] or USUAL_PEERS
     exam = Exam(folder, options["backends"], peers, options["threads"], options["per_clip"], options["weights"])
-    table, paths = run(exam, out, _say)
+    table, paths = run(exam, out, say)
     click.echo(table)
-    _say(", ".join(str(path) for path in paths))
+    say(", ".join(str(path) for path in paths))
 
 
 @bench.command("memory")
@@ -210,7 +163,7 @@ def memory_command(minutes: float, out: Path | None, **options: Any) -> None:
     from rimlight.realtime.session import Settings
 
     settings = Settings(**{name: options.pop(name) for name in ("backend", "backdrop", "device", "threads")})
-    _finish(soak(Soak(settings, minutes * 60, **options)), render, out)
+    finish(soak(Soak(settings, minutes * 60, **options)), render, out)
 
 
 @bench.command("serve")
@@ -241,7 +194,35 @@ def serve_command(cases: tuple[str, ...], low_delay: bool, both_delays: bool, ou
     asked = [case_of(text) for text in cases] or [(size, sessions)]
     delays = (True, False) if both_delays else (low_delay,)
     plan = Plan(tuple(Case(*one, delay) for one in asked for delay in delays), **options)
-    _finish(measure(plan, _say), render, out)
+    finish(measure(plan, say), render, out)
+
+
+@bench.command("gpu")
+@several_sizes(*VIDEO_SIZES, "3840x2160")
+@click.option(
+    "--streams", multiple=True, type=click.IntRange(1, 256), default=(1, 8, 32), show_default=True,
+    help="Frames of one call, of as many streams; may be repeated.",
+)  # fmt: skip
+@click.option("--device", default="cuda", show_default=True, help="cpu tries the run out: no measurement, needs --out.")
+@click.option("--detail", "long_side", default=512, show_default=True, metavar="PX",
+              help="Longer side of the network's picture.")  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="Of a case.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="How often all have their turn.")
+@click.option("--limit", "limit_s", type=click.FloatRange(0), metavar="S", help="Begin nothing after so long.")
+@click.option("--engine-level", type=click.IntRange(0, 5), help="How long TensorRT builds  [default: its own choice]")
+@click.option("--peers", type=click.Path(path_type=Path), help="Folder of peers' models  [default: the user's cache]")
+@out_option
+def gpu_command(out: Path | None, **options: Any) -> None:
+    """Time rimlight and RVM on a GPU, by the GPU's own clock.
+
+    Alone and with many streams, in turn; what is not installed is reported as absent.
+    """
+    from rimlight.benchmarks.gpu.plan import Plan, measure, render
+
+    plan = Plan(**options)
+    if plan.stands_in and out is None:
+        raise click.UsageError("--device cpu measures nothing; give --out FOLDER for its record")
+    finish(measure(plan, say), render, out)
 
 
 @bench.command("report")
@@ -259,22 +240,11 @@ def report_command(check: bool, **options: Any) -> None:
     places = report.usual_places(options["results"], options["documents"], options["images"])
     if check:
         report.check(places)
-        _say("documents and charts say what the records say")
+        say("documents and charts say what the records say")
         return
     changed = report.update(places)
-    _say(", ".join(path.name for path in changed) or "nothing to change")
+    say(", ".join(path.name for path in changed) or "nothing to change")
 
 
-def _finish(record: Record, render: Callable[[Record], str], out: Path | None) -> None:
-    """Print the table, keep the record, and say if the machine was busy."""
-    from rimlight.benchmarks.records import write_record
-
-    click.echo(render(record))
-    busy = record.figures.get("peace", {}).get("busy")
-    if busy:
-        click.echo(f"\n{busy}")
-    _say(str(write_record(record, out)))
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
+bench.add_command(studio_command)
+bench.add_command(studio_edit_command)

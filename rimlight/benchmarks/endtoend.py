@@ -68,7 +68,7 @@ def race(asked: Race, report: Callable[[str], None]) -> Record:
             request = SplitRun(size, asked.source, asked.sink, asked.backend, asked.jobs)
             split = stack.enter_context(Split(request))
         found = race_in_turn(ours, rivals, path, asked, report, split)
-        device = matter.backend.device if matter.backend else "none: the source had no frame"
+        device = matter.device or "none: the source had no frame"
     settings = {
         "source": path.name, "size": str(size), "sink": asked.sink, "blocks": asked.blocks, "frames": asked.frames,
         "threads": asked.threads, "held": held, "backend": asked.backend, "jobs": asked.jobs,

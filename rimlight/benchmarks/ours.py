@@ -59,8 +59,7 @@ class Ours:
     @property
     def device(self) -> str:
         """Runtime, processor and precision that really ran."""
-        backend = self._matter.backend if self._matter else None
-        return backend.device if backend else self._ran
+        return (self._matter.device if self._matter else "") or self._ran
 
     def open(self, size: Size, threads: int = 2) -> None:
         """Make ready for frames of this size, with so many threads for the network."""

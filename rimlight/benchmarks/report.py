@@ -19,7 +19,7 @@ from rimlight.errors import SinkError, SourceError
 
 BLOCK = re.compile(r"^<!-- bench:(?P<name>[\w-]+) -->\n.*?^<!-- /bench:(?P=name) -->$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"^<!-- /?bench:[\w-]+ -->$", re.MULTILINE)
-USUAL_DOCUMENTS = ("README.md", "docs/performance.md", "docs/webrtc.md")
+USUAL_DOCUMENTS = ("README.md", "docs/performance.md", "docs/webrtc.md", "docs/studio-training.md")
 CHARTS: dict[str, Callable[[Record, Path], Path]] = {"peers": draw_peers, "quality": draw_quality}
 
 
@@ -39,6 +39,8 @@ BLOCKS = {
     "quality": Block("quality", captions.quality),
     "memory": Block("memory", captions.memory),
     "serve": Block("serve", captions.serve),
+    "gpu": Block("gpu", captions.gpu),
+    "studio": Block("studio", captions.studio),
 }
 
 

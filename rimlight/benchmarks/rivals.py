@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import cv2
 import numpy as np
 
 from rimlight.benchmarks.blend import blend
 from rimlight.benchmarks.peers import Peer
+from rimlight.benchmarks.planes import planes_of
 from rimlight.realtime.session import IN_FLIGHT, Matter, Painter, Settings
 from rimlight.realtime.sinks.base import PixelFormat
-from rimlight.types import I420, FloatArray, Frame, UInt8Array
+from rimlight.types import FloatArray, Frame, UInt8Array
 
 HOW = (
     "Peers composite by a compiled blend on all threads, and turn to I420 by OpenCV; in the loop they have the same "
@@ -76,16 +76,6 @@ class PeerPainter:
         frame = matted.frame
         pixels = planes_of(picture) if self._wants == "i420" else picture
         return Frame(pixels, frame.pts_s, frame.captured_s, frame.cut)
-
-
-def planes_of(picture: UInt8Array) -> I420:
-    """OpenCV's quick I420 (BT.601) of a picture (H, W, 3) whose sides are even."""
-    height, width = picture.shape[:2]
-    flat = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), np.uint8).reshape(-1)
-    quarter = height * width // 4
-    y, u, v = np.split(flat, [4 * quarter, 5 * quarter])
-    half = (height // 2, width // 2)
-    return I420(y.reshape(height, width), u.reshape(half), v.reshape(half), bt709=False)
 
 
 def matter_of(peer: Peer) -> Matter:

@@ -35,7 +35,9 @@ def sections() -> dict[str, tuple[Checker, ...]]:
         "rimlight": (software.version, software.python, software.weights, machine.caches, software.extras),
         "Network": (
             machine.processor,
+            machine.gpu,
             *(partial(software.backend, name) for name in ("openvino", "onnx", "torch")),
+            partial(software.engine, "tensorrt"),
         ),
         "Pictures in": (cameras.cameras, machine.rights),
         "Pictures out": (software.codecs, software.window, software.ndi, software.obs),

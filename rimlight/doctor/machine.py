@@ -1,10 +1,12 @@
-"""What the machine and its system have: processor, folders, the loopback module, rights, Secure Boot."""
+"""What the machine and its system have: processor, GPU, folders, the loopback module, rights, Secure Boot."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from rimlight.backends import installed
+from rimlight.benchmarks.gpu.facts import gpus
 from rimlight.benchmarks.machine import cpu_flags, cpu_model, usable_cores
 from rimlight.doctor.check import Check, Place
 
@@ -32,6 +34,21 @@ def processor(_: Place) -> Check:
         else "; no bfloat16 or VNNI, so the network takes about twice the time"
     )
     return Check("processor", "ok", found + lacks)
+
+
+def gpu(place: Place) -> Check:
+    """NVIDIA GPUs, and whether something is installed that runs the network and the pictures on them."""
+    name = "GPU"
+    there = gpus(place.environ.get("PATH", ""))
+    if not there:
+        return Check(name, "absent", "no NVIDIA GPU that nvidia-smi knows of; the processor does all")
+    found = "; ".join(f"{one['name']}, {one['memory.total']}, driver {one['driver_version']}" for one in there)
+    options = {"tensorrt": "--backend tensorrt", "torch": "--backend torch --device cuda"}
+    ways = [option for backend, option in options.items() if installed(backend)]
+    if not ways:
+        fix = "pip install 'rimlight[tensorrt]', or 'rimlight[torch]'"
+        return Check(name, "warn", f"{found}; nothing here uses it", fix)
+    return Check(name, "ok", f"{found}; {' or '.join(ways)} keeps frames on it")
 
 
 def caches(place: Place) -> Check:

@@ -13,7 +13,7 @@ import numpy as np
 
 import rimlight
 from rimlight import assets
-from rimlight.backends import BACKENDS, fastest, installed, open_backend
+from rimlight.backends import BACKENDS, fastest, installed, open_backend, tensorrt_compat
 from rimlight.doctor.check import Check, Place
 from rimlight.errors import RimlightError
 from rimlight.types import Size
@@ -77,6 +77,21 @@ def backend(name: str, _: Place) -> Check:
         return Check(label, "fail", str(error), f"pip install --force-reinstall {BACKENDS[name][2]}")
     chosen = fastest() == name
     return Check(label, "ok", device + ("; auto takes this" if chosen else ""))
+
+
+def engine(name: str, _: Place) -> Check:
+    """TensorRT, which builds the network for a GPU at its first use: looked at, but nothing is built."""
+    label = f"{name} backend"
+    fix = f"pip install 'rimlight[{BACKENDS[name][3]}]'"
+    if not installed(name):
+        return Check(label, "absent", "not installed", f"{fix}, where there is an NVIDIA GPU")
+    try:
+        found = tensorrt_compat.library()
+    except RimlightError as error:
+        return Check(label, "fail", str(error), fix)
+    if not tensorrt_compat.ready():
+        return Check(label, "warn", f"{found}, but no driver of an NVIDIA GPU, or nothing to reach it by", fix)
+    return Check(label, "ok", f"{found}; builds its engine at first use" + "; auto takes this" * (fastest() == name))
 
 
 def codecs(_: Place) -> Check:

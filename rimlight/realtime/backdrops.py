@@ -18,6 +18,7 @@ import numpy as np
 from rimlight.compose import Backing, blurred, low_alpha
 from rimlight.errors import BackdropError, FrameError, SourceError
 from rimlight.pixels import fill, read_picture
+from rimlight.realtime.matted import Seen
 from rimlight.realtime.sources.file import FileSource
 from rimlight.types import Coefficients, FloatArray, Frame, Size, UInt8Array
 
@@ -34,12 +35,26 @@ COVER_GREY = 0.15  # what a cover shows where the backdrop itself would be made 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a backdrop may look at: time, sizes, and the small frame (3, h, w) with its coefficients."""
+    """What a backdrop may look at: time, sizes, and the small frame (3, h, w) with its coefficients.
+
+    The last two may have to be downloaded from a device, for every frame.
+    """
 
     pts_s: float
     full: Size
-    small: FloatArray
-    coefficients: Coefficients
+    seen: Seen
+
+    @property
+    def internal(self) -> Size:
+        return self.seen.internal
+
+    @property
+    def small(self) -> FloatArray:
+        return self.seen.small
+
+    @property
+    def coefficients(self) -> Coefficients:
+        return self.seen.coefficients
 
 
 class Backdrop(Protocol):
@@ -81,8 +96,9 @@ class Colour(_Held):
         self._soft: FloatArray = np.empty((3, 0, 0), np.float32)
 
     def backing(self, scene: Scene) -> Backing:
-        if self._soft.shape != scene.small.shape:
-            self._soft = np.broadcast_to(self._rgb[:, None, None], scene.small.shape).copy()
+        shape = (3, scene.internal.height, scene.internal.width)
+        if self._soft.shape != shape:
+            self._soft = np.broadcast_to(self._rgb[:, None, None], shape).copy()
         return self._soft
 
     def cover(self, full: Size, pts_s: float) -> UInt8Array:  # noqa: ARG002 - a colour has no time

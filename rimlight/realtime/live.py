@@ -18,8 +18,9 @@ from rimlight.pixels import to_i420
 from rimlight.realtime import safety
 from rimlight.realtime.backdrops import Backdrop, open_backdrop
 from rimlight.realtime.governor import Budget
+from rimlight.realtime.matted import Seen
 from rimlight.realtime.safety import Limits, Safety, State
-from rimlight.realtime.session import Matted, Settings, empty_pixels
+from rimlight.realtime.session import Settings, empty_pixels
 from rimlight.realtime.sinks.base import PixelFormat, Sink
 from rimlight.realtime.sources.base import Source
 from rimlight.realtime.stats import Snapshot, Stats
@@ -58,7 +59,7 @@ class Live:
         self, open_source: Callable[[], Source], settings: Settings, size: Size, rate: Fraction, *,
         limits: Limits | None = None, mirror: bool = False, budget: Budget | None = None,
         hang_s: float = HANG_S, retry_s: float = RETRY_S, stats: Stats | None = None,
-        observe: Callable[[Matted], None] | None = None,
+        observe: Callable[[Seen], None] | None = None,
     ) -> None:  # fmt: skip
         self.stats = stats or Stats()
         self._open_source, self._settings = open_source, settings

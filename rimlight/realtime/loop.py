@@ -9,12 +9,13 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from rimlight.realtime.governor import Governor
-from rimlight.realtime.session import Matted, Matter, Painter
+from rimlight.realtime.matted import Seen
+from rimlight.realtime.session import Matter, Painter
 from rimlight.realtime.sinks.base import Sink
 from rimlight.realtime.sources.base import Source
 from rimlight.realtime.stats import Stats
@@ -80,7 +81,7 @@ def run(
     """
     stop = threading.Event()
     painted: Line[Frame] = Line("painted", DEPTH, stop, stats)
-    matted: Line[list[Matted]] = Line("matted", DEPTH, stop, stats)
+    matted: Line[Sequence[Seen]] = Line("matted", DEPTH, stop, stats)
     stages: list[Callable[[], None]] = []
     if source.live:
         newest = _read(source, stats)
@@ -154,16 +155,16 @@ def _grouped(frames: Iterator[Frame], most: int) -> Iterator[list[Frame]]:
     yield from ([one] for one in group)
 
 
-def _matted(groups: Iterator[list[Frame]], matter: Matter, stats: Stats) -> Iterator[list[Matted]]:
+def _matted(groups: Iterator[list[Frame]], matter: Matter, stats: Stats) -> Iterator[Sequence[Seen]]:
     for group in groups:
         with stats.timed("matte"):
             found = matter.matte(group)
         yield found
 
 
-def _painted(groups: Iterator[list[Matted]], painter: Painter, stats: Stats) -> Iterator[Frame]:
+def _painted(groups: Iterator[Sequence[Seen]], painter: Painter, stats: Stats) -> Iterator[Frame]:
     for group in groups:
-        for matted in group:
+        for seen in group:
             with stats.timed("paint"):
-                frame = painter.paint(matted)
+                frame = painter.paint(seen)
             yield frame

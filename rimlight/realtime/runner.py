@@ -10,7 +10,8 @@ from rimlight.errors import SourceError
 from rimlight.realtime.backdrops import open_backdrop
 from rimlight.realtime.governor import Budget, Governor, configure
 from rimlight.realtime.loop import run
-from rimlight.realtime.session import Matted, Matter, Painter, Settings
+from rimlight.realtime.matted import Seen
+from rimlight.realtime.session import Matter, Painter, Settings
 from rimlight.realtime.sinks import Alpha, open_sink
 from rimlight.realtime.sinks.base import ReceiverGoneError, StreamInfo
 from rimlight.realtime.sources.base import Source
@@ -29,7 +30,7 @@ class Report:
 def run_stream(
     source: Source, sink: str, settings: Settings, *, alpha: Alpha = True, sound_from: str | None = None,
     budget: Budget | None = None, stats: Stats | None = None, written: Callable[[Frame], None] = lambda _: None,
-    observe: Callable[[Matted], None] | None = None,
+    observe: Callable[[Seen], None] | None = None,
 ) -> Report:  # fmt: skip
     """Mat every frame of an open source and write it to the sink of that name.
 
@@ -51,7 +52,7 @@ def run_stream(
     try:
         with suppress(ReceiverGoneError), open_sink(sink, info, alpha=backdrop.transparent and alpha) as opened:
             run(source, matter, Painter(settings, backdrop, opened.wants), opened, stats, written, governor)
-        device = matter.backend.device if matter.backend else "none: the source had no frame"
+        device = matter.device or "none: the source had no frame"
     finally:
         matter.close()
         backdrop.close()

@@ -19,7 +19,8 @@ from rimlight.pixels import fill, to_rgb
 from rimlight.realtime.backdrops import Backdrop
 from rimlight.realtime.exchange import Exchange
 from rimlight.realtime.governor import Budget, Governor, configure
-from rimlight.realtime.session import Matted, Matter, Painter, Settings, empty_pixels
+from rimlight.realtime.matted import Seen
+from rimlight.realtime.session import Matter, Painter, Settings, empty_pixels
 from rimlight.realtime.sinks.base import PixelFormat
 from rimlight.realtime.sources.base import Source
 from rimlight.realtime.stats import Stats
@@ -41,7 +42,7 @@ class Plan:
     mirror: bool = False
     budget: Budget | None = None
     retry_s: float = 1.0  # between a fault and the next try to open camera and backend
-    observe: Callable[[Matted], None] | None = None
+    observe: Callable[[Seen], None] | None = None
 
 
 class Worker:
@@ -122,10 +123,10 @@ class Worker:
         self._stats.count("in")
         frame = fitted(frame, plan.size, plan.mirror)
         with self._stats.timed("matte"):
-            (matted,) = matter.matte([frame])
+            (seen,) = matter.matte([frame])
         with self._stats.timed("paint"):
-            painter.paint(matted, self.finished.back)
-        self.device = matter.backend.device if matter.backend else ""
+            painter.paint(seen, self.finished.back)
+        self.device = matter.device
         self.beat_s = time.perf_counter()
         dropped = self.finished.replaced
         self.finished.publish(frame.captured_s)

@@ -15,6 +15,7 @@ HEIGHTS = {
     "rimlight.errors": 0,
     "rimlight.types": 1,
     "rimlight.config": 1,
+    "rimlight.files": 1,
     "rimlight.kernels": 2,
     "rimlight.pixels": 3,
     "rimlight.assets": 3,
@@ -22,11 +23,15 @@ HEIGHTS = {
     "rimlight.compose": 4,
     "rimlight.metrics": 4,
     "rimlight.model": 5,
+    "rimlight.graph": 5,
+    "rimlight.gpu": 5,
     "rimlight.backends": 6,
     "rimlight.realtime": 7,
     "rimlight.training": 7,
     "rimlight.export": 7,
     "rimlight.api": 8,
+    "rimlight.studio": 8,
+    "rimlight.batch": 8,
     "rimlight.live_command": 8,
     "rimlight.config_commands": 8,
     "rimlight.control_commands": 8,
@@ -37,6 +42,8 @@ HEIGHTS = {
     "rimlight.benchmarks": 9,
     "rimlight.doctor": 10,
     "rimlight.commands": 10,
+    "rimlight.studio_commands": 10,
+    "rimlight.batch_commands": 10,
     "rimlight.cli": 11,
 }
 TORCH_USERS = (
@@ -45,7 +52,11 @@ TORCH_USERS = (
     "rimlight.export",
     "rimlight.backends.on_torch",
     "rimlight.backends.streams_torch",
+    "rimlight.backends.torch_",
+    "rimlight.backends.triton_pass",
+    "rimlight.studio.on_torch",
     "rimlight.benchmarks.torch_macs",
+    "rimlight.benchmarks.gpu",
 )
 LAZY_TWINS = {("rimlight.types", "rimlight.pixels")}  # Frame.image, inside a property
 

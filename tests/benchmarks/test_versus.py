@@ -12,7 +12,8 @@ from rimlight.benchmarks import endtoend, versus
 from rimlight.benchmarks.endtoend import Race, race
 from rimlight.benchmarks.footage import clip_file
 from rimlight.benchmarks.peers import PEERS
-from rimlight.benchmarks.rivals import PeerMatter, planes_of
+from rimlight.benchmarks.planes import planes_of
+from rimlight.benchmarks.rivals import PeerMatter
 from rimlight.benchmarks.versus import Contest, back_and_forth, compare, pairs_in_turn, render
 from rimlight.errors import FrameError, SourceError
 from rimlight.pixels import to_rgb

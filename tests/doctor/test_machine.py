@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,39 @@ def test_the_processor_is_judged_by_its_flags(
     found = machine.processor(place(tmp_path))
     assert found.status == status
     assert said in found.found
+
+
+def with_gpu(folder: Path, answer: str, code: int = 0) -> Place:
+    """A machine whose nvidia-smi says that."""
+    program = folder / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nprintf '{answer}'\nexit {code}\n")
+    program.chmod(0o755)
+    return place(folder, environ={"PATH": str(program.parent)})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
+@pytest.mark.parametrize(
+    ("there", "status", "says"),
+    [
+        ((), "warn", "nothing here uses it"),
+        (("torch",), "ok", "--backend torch --device cuda keeps"),
+        (("tensorrt", "torch"), "ok", "--backend tensorrt or --backend torch --device cuda keeps"),
+    ],
+)
+def test_a_gpu_is_named_with_what_uses_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: tuple[str, ...], status: str, says: str
+) -> None:
+    monkeypatch.setattr(machine, "installed", lambda name: name in there)
+    found = machine.gpu(with_gpu(tmp_path, "NVIDIA L4, 580.1, 23034 MiB, 300 MHz, 2040 MHz, 40, 12 W\\n"))
+    assert found.status == status
+    assert found.found.startswith("NVIDIA L4, 23034 MiB, driver 580.1; ")
+    assert says in found.found
+    assert bool(found.fix) == (status == "warn")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the program is a shell script")
+@pytest.mark.parametrize(("answer", "code"), [("", 9), ("No devices were found\\n", 0)])
+def test_a_driver_without_a_gpu_is_none(tmp_path: Path, answer: str, code: int) -> None:
+    assert machine.gpu(with_gpu(tmp_path, answer, code)).status == "absent"
+    assert machine.gpu(place(tmp_path, environ={})).status == "absent"

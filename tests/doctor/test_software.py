@@ -60,6 +60,32 @@ def test_a_backend_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monke
     assert "onnxruntime" in found.fix
 
 
+@pytest.mark.parametrize(
+    ("there", "ready", "status", "says"),
+    [(False, False, "absent", "not installed"), (True, False, "warn", "no driver"), (True, True, "ok", "first use")],
+)
+def test_an_engine_is_looked_at_and_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool, ready: bool, status: str, says: str
+) -> None:
+    monkeypatch.setattr(software, "installed", lambda _: there)
+    monkeypatch.setattr(software.tensorrt_compat, "library", lambda: "TensorRT 10.13")
+    monkeypatch.setattr(software.tensorrt_compat, "ready", lambda: ready)
+    found = software.engine("tensorrt", place(tmp_path))
+    assert found.status == status
+    assert says in found.found
+    assert bool(found.fix) == (status != "ok")
+
+
+def test_an_engines_library_that_does_not_load_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses() -> None:
+        raise BackendError("libnvinfer.so.10 is not there")
+
+    monkeypatch.setattr(software, "installed", lambda _: True)
+    monkeypatch.setattr(software.tensorrt_compat, "library", refuses)
+    found = software.engine("tensorrt", place(tmp_path))
+    assert (found.status, found.found) == ("fail", "libnvinfer.so.10 is not there")
+
+
 def test_every_backend_that_a_user_can_name_is_looked_at() -> None:
     from rimlight.doctor import sections
 

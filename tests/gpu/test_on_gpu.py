@@ -50,7 +50,7 @@ class Rig:
             return TorchPath(full, small, device=self.device)
         from rimlight.backends.tensorrt_path import TensorRtPath
 
-        return TensorRtPath(full, small, self.device)
+        return TensorRtPath(full, small, self.device, level=1)
 
 
 @pytest.fixture(params=KINDS)

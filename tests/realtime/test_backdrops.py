@@ -10,9 +10,10 @@ import pytest
 
 from rimlight.errors import BackdropError
 from rimlight.realtime.backdrops import COLOURS, Backdrop, Blur, Picture, Scene, Video, open_backdrop
+from rimlight.realtime.matted import Matted
 from rimlight.realtime.sources.barcode import frame_number
 from rimlight.realtime.sources.file import FileSource
-from rimlight.types import Coefficients, Size, UInt8Array
+from rimlight.types import Coefficients, Frame, Size, UInt8Array
 
 from .sources.media import numbered, write_sound, write_video
 
@@ -30,7 +31,8 @@ def scene(pts_s: float = 0.0, full: Size = FULL) -> Scene:
     small[:, person] = 1
     scale, offset = np.zeros((2, 4, SMALL.height, SMALL.width), np.float32)
     offset[3] = person
-    return Scene(pts_s, full, small, Coefficients(scale, offset))
+    frame = Frame(np.zeros((full.height, full.width, 3), np.uint8), pts_s, 0.0)
+    return Scene(pts_s, full, Matted(frame, small, Coefficients(scale, offset)))
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rimlight.compose import EdgeOptions, adjust_edges, low_alpha
+from rimlight.realtime.matted import Seen
 from rimlight.realtime.preview.drawing import Words, grey, page, seen, shrunk
-from rimlight.realtime.session import Matted
 from rimlight.realtime.stats import Snapshot
 from rimlight.realtime.windows.view import View
 from rimlight.types import Coefficients, FloatArray, Frame, Size, UInt8Array
@@ -88,7 +88,7 @@ class Preview:
         """Whether the window is still there."""
         return self._view.open
 
-    def observe(self, matted: Matted) -> None:
+    def observe(self, matted: Seen) -> None:
         """Leave a copy of what the network saw and said, if the window asked for one."""
         if self._input_asked:
             coefficients = Coefficients(matted.coefficients.scale.copy(), matted.coefficients.offset.copy())
