@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from rimlight import __version__
+from rimlight.batch_commands import batch
 from rimlight.benchmarks.cli import bench
 from rimlight.config import layers_of
 from rimlight.config_commands import config
@@ -20,6 +21,7 @@ from rimlight.doctor import doctor
 from rimlight.errors import RimlightError
 from rimlight.export_commands import export
 from rimlight.serve_command import serve_command
+from rimlight.studio_commands import studio
 from rimlight.training_commands import data, train
 
 EXIT_BAD_INPUT = 2
@@ -162,6 +164,8 @@ cli.add_command(doctor)
 cli.add_command(ctl)
 cli.add_command(export)
 cli.add_command(serve_command)
+cli.add_command(studio)
+cli.add_command(batch)
 cli.add_command(train)
 cli.add_command(data)
 cli.add_command(bench)  # its commands import what they need when they run

@@ -1,0 +1,69 @@
+/** The editor's HTTP API: one function a call, every failure an ApiError with one sentence for people. */
+
+const TOKEN = "rimlight.studio.token";
+
+/** A call that failed. status: of HTTP, 0 where no answer came. */
+export class ApiError extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Take `token=` out of the address, so that it is neither seen nor copied. */
+export function takeToken() {
+  const given = location.hash.match(/token=([^&]+)/);
+  if (!given) return;
+  sessionStorage.setItem(TOKEN, decodeURIComponent(given[1]));
+  history.replaceState(null, "", location.pathname);
+}
+
+export const api = {
+  project: () => json("GET", "/api/project"),
+  state: (frame) => json("GET", `/api/frames/${frame}`),
+  picture: (frame) => bitmap(`/api/frames/${frame}/picture.jpg`),
+  thumb: (frame) => bitmap(`/api/frames/${frame}/thumb.jpg`),
+  trimap: (frame) => bitmap(`/api/frames/${frame}/trimap.png`, { colorSpaceConversion: "none", premultiplyAlpha: "none" }),
+  matte: (frame) => bitmap(`/api/frames/${frame}/matte.jpg`),
+  composite: (frame, backdrop) => bitmap(`/api/frames/${frame}/composite.jpg?backdrop=${encodeURIComponent(backdrop)}`),
+  draw: (frame, stroke) => json("POST", `/api/frames/${frame}/strokes`, stroke),
+  act: (frame, name) => json("POST", `/api/frames/${frame}/${name}`),
+  exported: () => json("GET", "/api/export"),
+  export: (wish) => json("POST", "/api/export", wish),
+  stopExport: () => json("DELETE", "/api/export"),
+};
+
+async function json(method, path, value) {
+  return (await call(method, path, value)).json();
+}
+
+/** The picture, or null where there is none (204). */
+async function bitmap(path, options) {
+  const answer = await call("GET", path);
+  return answer.status === 204 ? null : createImageBitmap(await answer.blob(), options);
+}
+
+async function call(method, path, value) {
+  const headers = new Headers({ Authorization: `Bearer ${sessionStorage.getItem(TOKEN) ?? ""}` });
+  if (value !== undefined) headers.set("Content-Type", "application/json");
+  let answer;
+  try {
+    answer = await fetch(path, { method, headers, body: value === undefined ? undefined : JSON.stringify(value) });
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new ApiError(0, "The editor has ended or does not answer. Start it again with the same command.");
+  }
+  if (!answer.ok) throw new ApiError(answer.status, await said(answer));
+  return answer;
+}
+
+async function said(answer) {
+  const text = await answer.text();
+  try {
+    const sentence = JSON.parse(text).error ?? "";
+    return sentence ? sentence[0].toUpperCase() + sentence.slice(1) : `The editor answered ${answer.status}.`;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return `The editor answered ${answer.status}.`;
+  }
+}

@@ -1,0 +1,152 @@
+"""A whole video matted from its marked frames, in a sliding window, in parts that outlive a kill.
+
+The window and the reference stay within a shot: beyond its ends time is folded as the network wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from rimlight.realtime.backdrops import open_backdrop
+from rimlight.realtime.sinks.base import Sink, StreamInfo
+from rimlight.realtime.sinks.options import Options
+from rimlight.studio.marks import Marks
+from rimlight.studio.networks import Networks
+from rimlight.studio.pictures import Finisher
+from rimlight.studio.propagate import LONG_SIDE, Propagation
+from rimlight.studio.reel import Reel
+from rimlight.studio.segments import Others, Segments
+from rimlight.studio.survey import Survey
+from rimlight.studio.tiles import OVERLAP, SIDE, WHOLE, tiling_of
+from rimlight.studio.window import Marked, Window
+from rimlight.types import FloatArray, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What is written. sink: a video file or numbered pictures. beside: fill and matte side by side in a plain video.
+
+    sound: passed through. others: what is done with the parts of a run with other choices that was broken off. restart:
+    parts of the same are thrown away too.
+    """
+
+    sink: str
+    backdrop: str = "transparent"
+    beside: bool = False
+    sound: bool = True
+    decontaminate: bool = True
+    others: Others = "refuse"
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How finely is looked. long_side: of propagation. whole: pixels up to which a frame is one tile. tile, overlap:
+    pixels.
+    """
+
+    long_side: int = LONG_SIDE
+    whole: int = WHOLE
+    tile: int = SIDE
+    overlap: int = OVERLAP
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A video that was looked through. digest: its checksum."""
+
+    path: Path
+    survey: Survey
+    digest: str
+
+
+class Mattes:
+    """Alpha of frames asked for in order; frees its files when closed.
+
+    decoded: frames of the video that were decoded, those of marks beside.
+    """
+
+    def __init__(self, film: Film, networks: Networks, marks: Marks, detail: Detail | None = None) -> None:
+        detail = detail or Detail()
+        self._survey, self._networks = film.survey, networks
+        self._reel = Reel(film.path, film.survey.count)
+        self._marked = Reel(film.path, film.survey.count)
+        self._propagation = Propagation(networks.propagator, marks, film.survey, self._marked, detail.long_side)
+        tiling = tiling_of(film.survey.size, whole=detail.whole, side=detail.tile, overlap=detail.overlap)
+        self._window = Window(networks.matter, tiling)
+        self._shown: dict[int, Frame] = {}
+
+    @property
+    def decoded(self) -> int:
+        return self._reel.decoded
+
+    @property
+    def looks(self) -> int:
+        """Features of tiles that were computed."""
+        return self._window.looks
+
+    def matte(self, number: int) -> tuple[Frame, FloatArray]:
+        """A frame, (H, W, 3) RGB, and its alpha (H, W) 0..1."""
+        shot = self._survey.shot(number)
+        inside = self._networks.matter.window(number - shot.start, len(shot))
+        numbers = [shot.start + place for place in inside]
+        alpha = self._window.alpha(number, numbers, self._show)
+        for old in self._shown.keys() - set(numbers):
+            del self._shown[old]
+        return self._shown[number], alpha
+
+    def close(self) -> None:
+        self._reel.close()
+        self._marked.close()
+
+    def _show(self, number: int) -> Marked:
+        frame = self._reel.frame(number)
+        marked = Marked(frame.image, self._propagation.trimap(number, frame))
+        self._shown[number] = replace(frame, pixels=marked.image)
+        return marked
+
+
+def matte_film(
+    film: Film, networks: Networks, marks: Marks, output: Output, detail: Detail | None = None, marks_digest: str = "",
+) -> Iterator[int]:  # fmt: skip
+    """Mat a video and write it; yields how many frames are done, first those of a run that was broken off.
+
+    marks_digest: tells the marks from others, for taking up. The target appears when all is done. Raises
+    RimlightError; what was done so far is taken up by the next run with the same arguments.
+    """
+    detail = detail or Detail()
+    survey = film.survey
+    info = StreamInfo(survey.size, survey.rate, str(film.path) if output.sound else None)
+    with closing(open_backdrop(output.backdrop)) as backdrop, closing(Mattes(film, networks, marks, detail)) as mattes:
+        options = Options("side-by-side" if backdrop.transparent and output.beside else backdrop.transparent)
+        identity = {
+            "video": film.digest, "trimaps": marks_digest, "weights": networks.mark, "backdrop": output.backdrop,
+            "output": f"{output.beside} {output.decontaminate}", "detail": asdict(detail),
+        }  # fmt: skip
+        parts = Segments(
+            output.sink, info, options, survey.count, identity, others="restart" if output.restart else output.others
+        )
+        done = parts.frames_done
+        yield done
+        for number, frames in parts.missing():
+            begins_s = 0.0
+            with parts.part(number) as sink:
+                finisher = Finisher(backdrop, sink.wants, decontaminate=output.decontaminate)
+                for frame in frames:
+                    written_s = _write(frame, mattes, finisher, sink, parts.start_s)
+                    begins_s = written_s if frame == frames.start else begins_s
+                    done += 1
+                    yield done
+            parts.done(number, begins_s)
+        parts.finish()
+
+
+def _write(number: int, mattes: Mattes, finisher: Finisher, sink: Sink, shift_s: float) -> float:
+    """Write one frame; returns when it is shown, as written."""
+    frame, alpha = mattes.matte(number)
+    shown_s = frame.pts_s + shift_s
+    sink.write(replace(frame, pixels=finisher(frame.image, alpha, frame.pts_s), pts_s=shown_s))
+    return shown_s
