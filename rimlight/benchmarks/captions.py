@@ -96,6 +96,36 @@ def studio(record: Record) -> str:
     return _captioned(render(record), record, how)
 
 
+def studio_edit(record: Record) -> str:
+    """Frames a second that the studio's editor propagates."""
+    from rimlight.benchmarks.studio_edit import render
+
+    largest = ", ".join(f"{side or 'none'} at {video}" for video, side in record.figures["largest"].items())
+    how = f"{record.settings['threads']} threads. Largest long side with 5 frames a second or more: {largest}."
+    return _captioned(render(record), record, how)
+
+
+def gateway(record: Record) -> str:
+    """A page whose worker goes away."""
+    from rimlight.benchmarks.gateway import render
+
+    asked = record.settings
+    how = f"Medians of {asked['rounds']} rounds of each fault, backend {asked['backend']}; the page in Chromium, "
+    return _captioned(render(record), record, how + "all on one machine.")
+
+
+def batch(record: Record) -> str:
+    """Workers beside each other and beside Ray."""
+    from rimlight.benchmarks.batch import render
+
+    asked = record.settings
+    how = (
+        f"Medians of {asked['rounds']} batches of {asked['videos']} videos of {asked['frames']} frames at "
+        f"{asked['size']}, long side {asked['detail']}, backend {asked['backend']}."
+    )
+    return _captioned(render(record), record, how)
+
+
 def _ours(record: Record) -> str:
     return f"rimlight: {record.figures['ours']}; {record.settings['threads']} threads each."
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from rimlight.benchmarks.batch_command import batch_command
+from rimlight.benchmarks.gateway_command import gateway_command
 from rimlight.benchmarks.options import (
     VIDEO_SIZES,
     SizeType,
@@ -20,6 +22,7 @@ from rimlight.benchmarks.options import (
     source_option,
     threads_option,
 )
+from rimlight.benchmarks.scale_command import scale_command
 from rimlight.benchmarks.studio_command import studio_command
 from rimlight.benchmarks.studio_edit_command import studio_edit_command
 from rimlight.types import Size
@@ -246,5 +249,5 @@ def report_command(check: bool, **options: Any) -> None:
     say(", ".join(path.name for path in changed) or "nothing to change")
 
 
-bench.add_command(studio_command)
-bench.add_command(studio_edit_command)
+for command in (batch_command, gateway_command, scale_command, studio_command, studio_edit_command):
+    bench.add_command(command)

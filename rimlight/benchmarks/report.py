@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from rimlight.benchmarks import captions
+from rimlight.benchmarks import captions, scale_captions
 from rimlight.benchmarks.charts import can_draw, draw_peers, draw_quality, is_drawn_from
 from rimlight.benchmarks.machine import ROOT
 from rimlight.benchmarks.records import Record, read_record, results_folder, write_whole
@@ -19,7 +19,10 @@ from rimlight.errors import SinkError, SourceError
 
 BLOCK = re.compile(r"^<!-- bench:(?P<name>[\w-]+) -->\n.*?^<!-- /bench:(?P=name) -->$", re.MULTILINE | re.DOTALL)
 MARKER = re.compile(r"^<!-- /?bench:[\w-]+ -->$", re.MULTILINE)
-USUAL_DOCUMENTS = ("README.md", "docs/performance.md", "docs/webrtc.md", "docs/studio-training.md")
+USUAL_DOCUMENTS = (
+    "README.md", "docs/performance.md", "docs/webrtc.md", "docs/cluster.md", "docs/scaling.md", "docs/batch.md",
+    "docs/studio.md", "docs/studio-training.md",
+)  # fmt: skip
 CHARTS: dict[str, Callable[[Record, Path], Path]] = {"peers": draw_peers, "quality": draw_quality}
 
 
@@ -41,6 +44,12 @@ BLOCKS = {
     "serve": Block("serve", captions.serve),
     "gpu": Block("gpu", captions.gpu),
     "studio": Block("studio", captions.studio),
+    "studio-edit": Block("studio-edit", captions.studio_edit),
+    "gateway": Block("gateway", captions.gateway),
+    "batch": Block("batch", captions.batch),
+    "scale": Block("scale", scale_captions.scale),
+    "scale-costs": Block("scale", scale_captions.scale_costs),
+    "video-hours": Block("endtoend", scale_captions.hours),
 }
 
 
