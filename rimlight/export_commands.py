@@ -148,10 +148,13 @@ def tensorrt_rtx_command(out: Path, sm: str | None, **options: Any) -> None:
 @click.option("--size", metavar="WxH", help="Internal size  [default: what a file is fixed at, else 512x288]")
 @click.option("--each", is_flag=True, help="A line for every frame.")
 def check_command(first: str, second: str, frames: int, size: str | None, each: bool) -> None:
-    """Compare two of: openvino, onnx, torch, fake, or exported files (.onnx, .xml, .pt2). Exit code 1 if they differ.
+    """Compare two of: openvino, onnx, torch, tensorrt, fake, or exported files (.onnx, .xml, .pt2, .engine).
+
+    Exit code 1 if they differ. Engines run on the GPU, everything else on the processor.
 
     \b
     rimlight export check rimlight.onnx torch
+    rimlight export check rimlight.engine torch
     rimlight export check half.onnx onnx --frames 120 --size 256x144
     """
     _need("export", "torch")

@@ -1,11 +1,15 @@
-"""The files under packaging/, judged by the programs that will read them."""
+"""The files under packaging/, judged by the programs that will read them, and the wheel, by what is in it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
 
 from rimlight.realtime.sinks.virtualcam import MODPROBE
 from tests.conftest import ROOT, need
@@ -53,3 +57,16 @@ def test_the_commands_in_them_are_commands_of_rimlight() -> None:
         command = cli.commands[words[0]]
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_wheel_holds_all_that_is_no_python_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("hatchling", find_spec("hatchling") is not None, "hatchling is not installed")
+    from hatchling import build
+
+    monkeypatch.chdir(ROOT)
+    held = set(ZipFile(tmp_path / build.build_wheel(str(tmp_path))).namelist())
+    assert {"rimlight/gpu/kernels/full.cu", "rimlight/gpu/kernels/picture.h"} <= held
+    package = ROOT / "rimlight"
+    left_out = ("__pycache__", ".pyc")
+    wanted = {path.relative_to(ROOT).as_posix() for path in package.rglob("*") if path.is_file()}
+    assert {name for name in wanted - held if not any(part in name for part in left_out)} == set()

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rimlight.backends.base import Backend, Memory
 from rimlight.backends.tensorrt_blocks import MADE, MEMORY, NUMBER, NUMBER_BYTES, Layout, has_number, write_number
 from rimlight.backends.tensorrt_engine import Run
 from rimlight.backends.tensorrt_network import PATIENCE_S, Precision, TensorRtNetwork
-from rimlight.errors import BackendError
+from rimlight.errors import BackendError, FrameError
 from rimlight.gpu.resources import Buffer, Graph, Pinned
 from rimlight.signature import CallShape
 from rimlight.types import FloatArray, Size
@@ -40,22 +41,26 @@ class _Call:
 
 
 class TensorRtBackend(Backend):
-    """State: the place in the ring whose memory comes next; its parity is the block that holds it."""
+    """State: which of two blocks holds the memory that comes next.
+
+    engine: a file that `rimlight export tensorrt` or `tensorrt-rtx` wrote for this size and batch, instead of one that
+    is built and kept here; it takes whole batches only, and precision is its own.
+    """
 
     name = "tensorrt"
 
     def __init__(
         self, size: Size, batch: int = 1, device: str = "cuda", threads: int | None = None,  # noqa: ARG002 - no use here
-        precision: Precision = "f16", level: int | None = None,
+        precision: Precision = "f16", level: int | None = None, engine: Path | None = None,
     ) -> None:  # fmt: skip
         super().__init__(size, batch)
-        self._network = TensorRtNetwork(size, device, precision, level)
-        self._number = 0
+        self._network = TensorRtNetwork(size, device, precision, level, engine)
+        self._number = 0  # of the call; where its results go in the ring follows from it
         self._layout = Layout.of(self.shape, MEMORY)
         try:
             with self._network.driver.current():
                 self._memory = [self._network.block(self._layout) for _ in range(2)]
-                self._calls = {frames: self._open(frames) for frames in sorted({1, batch})}
+                self._calls = {frames: self._open(frames) for frames in sorted({batch} if engine else {1, batch})}
         except BaseException:
             self._network.close()
             raise
@@ -66,7 +71,7 @@ class TensorRtBackend(Backend):
 
     @property
     def precision(self) -> str:
-        """What really runs: f16 or f32."""
+        """What really runs: f16 or f32, or int8 where an engine was given."""
         return self._network.precision
 
     def empty_memory(self) -> Memory:
@@ -79,21 +84,24 @@ class TensorRtBackend(Backend):
     def _call(
         self, images: FloatArray, state: Any, own: Sequence[float]
     ) -> tuple[FloatArray, FloatArray, Any]:  # fmt: skip
+        if len(images) not in self._calls:
+            raise FrameError(f"the engine takes {self.batch} frames per call, got {len(images)}; give a multiple")
         call = self._calls[len(images)]
         driver, stream = self._network.driver, self._network.stream
         self._number += 1
+        place = self._number % self.RING
         call.filled["images"][0] = images
         call.filled["own"][0] = own
         write_number(call.filled, self._number)
         with driver.current():
             driver.upload(call.sent, call.up, stream)
-            driver.launch_graph(call.graphs[state % 2], stream)
-            driver.download(call.down[state], call.made, stream)
+            driver.launch_graph(call.graphs[state], stream)
+            driver.download(call.down[place], call.made, stream)
             driver.wait(stream, PATIENCE_S)
-        found = call.found[state]
+        found = call.found[place]
         if not has_number(found, self._number):
             raise BackendError(f"TensorRT gave an older result on a {self.size} step; nothing of this frame is shown")
-        return found["scale"][0], found["offset"][0], (state + 1) % self.RING
+        return found["scale"][0], found["offset"][0], 1 - state
 
     def _open(self, frames: int) -> _Call:
         shape = CallShape(self.size, frames=frames)

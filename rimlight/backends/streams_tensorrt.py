@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from pathlib import Path
 
 import numpy as np
 
@@ -36,17 +37,18 @@ SENT = ("images", "own", NUMBER, WHICH)
 class TensorRtStreams(Streams):
     """One engine for any number of streams up to `together`, tuned for all of them.
 
-    Pictures, the rule of cuts and the slots' numbers go up in one copy, coefficients come down in one.
+    Pictures, the rule of cuts and the slots' numbers go up in one copy, coefficients come down in one. engine: a file
+    that `rimlight export` wrote for calls of 1 to `together` streams, instead of one that is built and kept here.
     """
 
     name = "tensorrt"
 
     def __init__(
         self, size: Size, slots: int, together: int = 4, device: str = "cuda", threads: int | None = None,  # noqa: ARG002 - no use here
-        precision: Precision = "f16", level: int | None = None,
+        precision: Precision = "f16", level: int | None = None, engine: Path | None = None,
     ) -> None:  # fmt: skip
         super().__init__(size, slots, together)
-        self._network = TensorRtNetwork(size, device, precision, level)
+        self._network = TensorRtNetwork(size, device, precision, level, engine)
         self._number = self._place = self._taken = 0
         try:
             with self._network.driver.current():
@@ -61,7 +63,7 @@ class TensorRtStreams(Streams):
 
     @property
     def precision(self) -> str:
-        """What really runs: f16 or f32."""
+        """What really runs: f16 or f32, or int8 where an engine was given."""
         return self._network.precision
 
     def close(self) -> None:
@@ -87,6 +89,7 @@ class TensorRtStreams(Streams):
 
     def _take(self, count: int) -> None:
         """Let the next calls be of that many streams: arrays of a smaller call lie closer together."""
+        self._taken = 0  # until all of it is done: a call after one that failed here begins anew
         shape = CallShape(self.size, streams=count)
         self._sent_layout, self._made_layout = Layout.of(shape, SENT), Layout.of(shape, MADE)
         self._filled = self._sent_layout.arrays(self._up.array)

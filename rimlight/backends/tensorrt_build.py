@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rimlight.backends.tensorrt_compat import Library
-from rimlight.backends.tensorrt_files import read_if_there, write_if_possible
 from rimlight.backends.tensorrt_progress import Line, shown
 from rimlight.errors import BackendError, MissingExtraError
+from rimlight.files import read_if_there, write_if_possible
 from rimlight.graph.streams import Streams
 
 log = logging.getLogger(__name__)

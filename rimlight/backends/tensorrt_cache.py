@@ -12,13 +12,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from rimlight.backends.tensorrt_compat import Library
-from rimlight.backends.tensorrt_files import engines_folder
 from rimlight.errors import WeightsError
+from rimlight.files import cache_folder, mark_used, trim
 from rimlight.gpu.resources import DeviceInfo
 from rimlight.graph.engine_file import read_engine, write_engine
 
 log = logging.getLogger(__name__)
 Loaded = TypeVar("Loaded")
+
+
+def engines_folder() -> Path:
+    """Where engines are kept, until newer ones need their place: rimlight/engines in the user's cache."""
+    return cache_folder("engines")
 
 
 def notes_of(library: Library, device: DeviceInfo, graph: bytes, **more: object) -> dict[str, str]:
@@ -54,7 +59,9 @@ def found_or_built(
             file = read_engine(path)
             if file.notes != dict(notes):
                 raise WeightsError("it was built for something else")
-            return load(file.plan)
+            loaded = load(file.plan)
+            mark_used(path)
+            return loaded
         except WeightsError as error:
             log.warning("the engine %s is not used: %s; it is built again", path.name, error)
     plan = build()
@@ -62,6 +69,7 @@ def found_or_built(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_engine(path, notes, plan)
+        trim(path.parent)
     except OSError as error:
         log.warning("%s cannot be written (%s); the engine is built again at every start", path, error.strerror)
     return loaded

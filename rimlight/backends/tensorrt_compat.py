@@ -165,7 +165,7 @@ def installed(kind: Wanted = "auto") -> bool:
 
 def ready() -> bool:
     """Whether TensorRT, what drives the GPU's memory, and the GPU's driver are all there; imports nothing."""
-    return installed() and any(map(gpu.installed, gpu.BINDINGS)) and _driver_there()
+    return installed() and any(map(gpu.installed, gpu.BINDINGS)) and driver_there()
 
 
 def library(kind: Wanted = "auto") -> Library:
@@ -208,6 +208,7 @@ def _number(version: str) -> tuple[int, int]:
     return (digits[0], digits[1]) if len(digits) == 2 else (0, 0)
 
 
-def _driver_there() -> bool:
+def driver_there() -> bool:
+    """Whether this machine has the driver of an NVIDIA GPU."""
     paths = (WINDOWS_DRIVER,) if sys.platform == "win32" else DEVICES
     return any(Path(path).exists() for path in paths)

@@ -11,8 +11,8 @@ from typing import Any
 
 from rimlight.backends.tensorrt_build import MOST_ERRORS, OUT_OF_MEMORY, created, logger_of
 from rimlight.backends.tensorrt_compat import Library
-from rimlight.backends.tensorrt_files import read_if_there, write_if_possible
 from rimlight.errors import BackendError, WeightsError
+from rimlight.files import read_if_there, trim, write_if_possible
 from rimlight.gpu.resources import Stream
 from rimlight.signature import INPUTS, OUTPUTS, CallShape
 
@@ -33,12 +33,17 @@ class Engine:
         self._native = self._runtime.deserialize_cuda_engine(plan)
         if self._native is None:
             self._complain("cannot load this engine")
-        self._check()
+        try:
+            self._check()
+        except WeightsError:
+            self.close()  # now, while the device is current, not when the last trace of the error is gone
+            raise
 
     def run(self, kept_kernels: Path) -> Run:
-        """What runs the engine; kept_kernels: a file of kernels that the library compiled when it last ran."""
+        """What runs the engine; kept_kernels: a file of the cache, of what the library compiled when it last ran."""
         context, kernels = self.library.context(self._native, read_if_there(kept_kernels))
         if context is None:
+            self.close()
             self._complain("cannot run this engine")
         return Run(self, context, self._heard, kernels, kept_kernels)
 
@@ -57,15 +62,14 @@ class Engine:
 
     def _check(self) -> None:
         """Names, directions, shapes and types against rimlight.signature."""
-        native = self._native
-        names = [native.get_tensor_name(index) for index in range(native.num_io_tensors)]
+        names = [self._native.get_tensor_name(index) for index in range(self._native.num_io_tensors)]
         if set(names) != {*INPUTS, *OUTPUTS}:
             raise WeightsError(f"expected an engine of {', '.join(INPUTS + OUTPUTS)}, got {', '.join(names)}")
         for name in names:
             way = "INPUT" if name in INPUTS else "OUTPUT"
             found = (
-                native.get_tensor_mode(name).name, native.get_tensor_dtype(name).name,
-                tuple(native.get_tensor_shape(name)),
+                self._native.get_tensor_mode(name).name, self._native.get_tensor_dtype(name).name,
+                tuple(self._native.get_tensor_shape(name)),
             )  # fmt: skip
             wanted = (way, "FLOAT", self._wanted(name))
             if found != wanted:
@@ -113,6 +117,7 @@ class Run:
         """Write what the library compiled while it ran, where it does so and it was not written yet."""
         if self._kernels is not None and not self._kept.exists():
             write_if_possible(self._kept, bytes(self._kernels.serialize()))
+            trim(self._kept.parent)
 
     def _fail(self, what: str) -> None:
         said = "; ".join(self._heard.errors[:MOST_ERRORS]) or "it gives no reason"

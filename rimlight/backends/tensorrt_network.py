@@ -6,7 +6,9 @@ What the backend of one stream, that of many and the device path share.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Literal
 
 from rimlight.backends.tensorrt_blocks import Layout
@@ -14,6 +16,7 @@ from rimlight.backends.tensorrt_build import BuildOrder, build
 from rimlight.backends.tensorrt_cache import engine_path, found_or_built, notes_of, timings_path
 from rimlight.backends.tensorrt_compat import library
 from rimlight.backends.tensorrt_engine import Engine, Run
+from rimlight.backends.tensorrt_given import GivenEngine, read_given
 from rimlight.errors import BackendError, WeightsError
 from rimlight.gpu import open_driver
 from rimlight.gpu.resources import Buffer
@@ -33,19 +36,24 @@ _left: list[Run] = []  # of GPUs that failed
 class TensorRtNetwork:
     """One GPU, internal size and precision; opens engines for as many frames and streams as a call takes.
 
-    level: how long a build searches, 0 to 5; the library's own, about 3, may take minutes. driver: of that GPU;
+    level: how long a build searches, 0 to 5; the library's own, about 3, may take minutes. engine: a file that
+    `rimlight export` wrote, which is taken as it is, in its own precision; then nothing is built. driver: of that GPU;
     everything that was made by it is freed by close. stream: where all work is queued. Raises FrameError for a size off
-    the grid, BackendError for a device that is not there or that the library has no engines for, MissingExtraError
-    without TensorRT or a binding to the driver.
+    the grid or that the engine is not for, WeightsError for an engine that cannot be used, BackendError for a device
+    that is not there or that library or engine are not for, MissingExtraError without TensorRT or a binding to the
+    driver.
     """
 
-    def __init__(self, size: Size, device: str, precision: Precision, level: int | None = None) -> None:
+    def __init__(
+        self, size: Size, device: str, precision: Precision, level: int | None = None, engine: Path | None = None
+    ) -> None:
         check_internal(size)
         index = index_of(device)
         if precision not in ("f16", "f32"):
             raise BackendError(f"expected precision f16 or f32, got {precision!r}")
-        self.size, self.precision, self._level = size, precision, level
-        self.library = library()
+        self.size, self._precision, self._level = size, precision, level
+        self.given = None if engine is None else _given(engine, size)
+        self.library = self.given.library() if self.given else library()
         self.driver = open_driver("auto", index)
         self._runs: list[Run] = []
         try:
@@ -56,36 +64,58 @@ class TensorRtNetwork:
             raise
 
     @property
+    def precision(self) -> str:
+        """What really runs: f16 or f32, or int8 where an engine was given."""
+        return self.given.precision if self.given else self._precision
+
+    @property
     def device(self) -> str:
         return f"{self.library} on {self.driver.info.name}, {self.precision}"
 
     def run(self, shape: CallShape, streams: Streams | None = None) -> Run:
-        """What runs an engine for calls of that shape, or of any of those numbers of streams; built if need be."""
+        """What runs an engine for calls of that shape, or of any of those numbers of streams.
+
+        It is the one that was given, or else built if need be. Raises FrameError where the given one does not take
+        such calls, WeightsError where the library refuses it.
+        """
         streams = streams or Streams.fixed(shape.streams)
-        graph = _graph(self.size, streams, self.precision, shape.frames)
+        with self.driver.current():
+            run = self._opened(self.given, shape, streams) if self.given else self._kept(shape, streams)
+            self._runs.append(run)
+            if self.given and not self.given.streams.is_fixed:
+                run.take(shape.streams)
+            return run
+
+    def _opened(self, given: GivenEngine, shape: CallShape, streams: Streams) -> Run:
+        given.check_call(shape, streams)
+        most = replace(shape, streams=given.streams.most)
+        kernels = engine_path(notes_of(self.library, self.driver.info, given.plan)).with_suffix(".kernels")
+        try:
+            return Engine(self.library, given.plan, most, free=not given.streams.is_fixed).run(kernels)
+        except WeightsError as error:
+            raise WeightsError(
+                f"{given.name}: {error}; build it again with rimlight export {given.kind} on this machine"
+            ) from error
+
+    def _kept(self, shape: CallShape, streams: Streams) -> Run:
+        """An engine of the cache, built if need be."""
+        graph = _graph(self.size, streams, self._precision, shape.frames)
         notes = notes_of(
             self.library, self.driver.info, graph,
-            precision=self.precision, size=self.size, frames=shape.frames, streams=streams,
+            precision=self._precision, size=self.size, frames=shape.frames, streams=streams,
             level=self._level,
         )  # fmt: skip
         order = BuildOrder(streams, (self._capability,) if self.library.targets else (), level=self._level)
         path = engine_path(notes)
-        with self.driver.current():
-            try:
-                engine = found_or_built(
-                    path, notes,
-                    load=lambda plan: Engine(self.library, plan, shape, free=not streams.is_fixed),
-                    build=lambda: build(self.library, graph, order, timings_path(notes)),
-                )  # fmt: skip
-            except WeightsError as error:
-                raise BackendError(
-                    f"the engine that was built cannot be used: {error}; use another --backend"
-                ) from error
-            try:
-                self._runs.append(engine.run(path.with_suffix(".kernels")))
-            except WeightsError as error:
-                raise BackendError(f"{error}; use another --backend") from error
-            return self._runs[-1]
+        try:
+            engine = found_or_built(
+                path, notes,
+                load=lambda plan: Engine(self.library, plan, shape, free=not streams.is_fixed),
+                build=lambda: build(self.library, graph, order, timings_path(notes)),
+            )  # fmt: skip
+            return engine.run(path.with_suffix(".kernels"))
+        except WeightsError as error:
+            raise BackendError(f"the engine that was built cannot be used: {error}; use another --backend") from error
 
     def block(self, layout: Layout) -> Buffer:
         """Device memory for these arrays, all zero."""
@@ -123,11 +153,19 @@ class TensorRtNetwork:
 
     def _check_capability(self) -> None:
         known = self.library.capabilities
-        if known and self._capability not in known:
+        if self.given:
+            self.given.check_capability(self._capability, self.driver.info.name)
+        elif known and self._capability not in known:
             raise BackendError(
                 f"{self.library} has no engines for {self.driver.info.name}: its compute capability is "
                 f"{self._capability}, expected {', '.join(known)}; install TensorRT, or use --backend torch"
             )
+
+
+def _given(path: Path, size: Size) -> GivenEngine:
+    given = read_given(path)
+    given.check_size(size)
+    return given
 
 
 @lru_cache(maxsize=GRAPHS)

@@ -7,6 +7,7 @@ one block to the other. Letters: h, w internal size.
 from __future__ import annotations
 
 from itertools import cycle
+from pathlib import Path
 
 from rimlight.backends.device_path import DeviceBehind, DevicePath, SceneBlur
 from rimlight.backends.tensorrt_blocks import MEMORY, Layout
@@ -25,16 +26,19 @@ MARKS = 4  # that may be asked for at once
 
 
 class TensorRtPath(DevicePath):
-    """A place's maps are a block of their own, so that its frame can be painted while the next ones are matted."""
+    """A place's maps are a block of their own, so that its frame can be painted while the next ones are matted.
+
+    engine: a file that `rimlight export` wrote for one frame of one stream, instead of one that is built and kept here.
+    """
 
     name = "tensorrt"
 
     def __init__(
         self, full: Size, small: Size, device: str = "cuda", threads: int | None = None,  # noqa: ARG002 - no use here
-        precision: Precision = "f16", level: int | None = None,
+        precision: Precision = "f16", level: int | None = None, engine: Path | None = None,
     ) -> None:  # fmt: skip
         super().__init__(full, small)
-        self._network = TensorRtNetwork(small, device, precision, level)
+        self._network = TensorRtNetwork(small, device, precision, level, engine)
         try:
             with self._network.driver.current():
                 self._open()

@@ -88,7 +88,7 @@ class TorchPath(DevicePath):
         self._maps = [Maps.of(CallShape(self.small), place) for _ in range(self.RING)]
         self._status = torch.zeros(self.RING, 2, dtype=torch.int32, device=place)
         self._shrink, self._grid = Shrinking(self.full, self.small, place), Grid.of(self.full, self.small, place)
-        self._paints = _pass_for(place)
+        self._paints = pass_for(place)
         self._forms: list[Form] = ["rgb"] * self.RING  # of the frame in each place
         self._up: dict[Form, list[_Room]] = {}
         self._turns: dict[Form, Turns] = {}
@@ -194,7 +194,7 @@ class TorchPath(DevicePath):
         return self._device_queue.elapsed_ms(begin, end)
 
 
-def _pass_for(place: torch.device) -> Callable[[Grid, Painting], None]:
+def pass_for(place: torch.device) -> Callable[[Grid, Painting], None]:
     """The quickest pass of a device: Triton compiles for GPUs, where it is and a C compiler, which it needs."""
     compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
     if place.type == "cuda" and find_spec("triton") is not None and any(which(name) for name in compilers):

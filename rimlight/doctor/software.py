@@ -80,18 +80,27 @@ def backend(name: str, _: Place) -> Check:
 
 
 def engine(name: str, _: Place) -> Check:
-    """TensorRT, which builds the network for a GPU at its first use: looked at, but nothing is built."""
+    """TensorRT, which builds the network for a GPU at its first use: looked at, with the GPU, but nothing is built."""
     label = f"{name} backend"
-    fix = f"pip install 'rimlight[{BACKENDS[name][3]}]'"
+    if not tensorrt_compat.driver_there():
+        there = f"no driver of an NVIDIA GPU{'' if installed(name) else ', and not installed'}"
+        return Check(label, "absent", there, "install NVIDIA's driver, where there is such a GPU")
     if not installed(name):
-        return Check(label, "absent", "not installed", f"{fix}, where there is an NVIDIA GPU")
+        return Check(label, "absent", "not installed", f"pip install 'rimlight[{BACKENDS[name][3]}]'")
     try:
-        found = tensorrt_compat.library()
+        device = _opened_gpu()
     except RimlightError as error:
-        return Check(label, "fail", str(error), fix)
-    if not tensorrt_compat.ready():
-        return Check(label, "warn", f"{found}, but no driver of an NVIDIA GPU, or nothing to reach it by", fix)
-    return Check(label, "ok", f"{found}; builds its engine at first use" + "; auto takes this" * (fastest() == name))
+        return Check(label, "fail", str(error), "mend what it says; until then use another --backend")
+    return Check(label, "ok", f"{device}; builds its engine at first use" + "; auto takes this" * (fastest() == name))
+
+
+def _opened_gpu() -> str:
+    """What TensorRT would run on; raises the errors of RimlightError's tree that say what is missing or broken."""
+    from rimlight.backends.tensorrt_network import TensorRtNetwork
+
+    network = TensorRtNetwork(TINY, "cuda", "f16")
+    network.close()
+    return network.device
 
 
 def codecs(_: Place) -> Check:

@@ -1,6 +1,7 @@
-"""ExportedFile files as backends, so that they can be run and compared like those that ship.
+"""Exported files as backends, so that they can be run and compared like those that ship.
 
-Nothing here is tuned: memory goes through plain arrays, and ONNX Runtime rounds where the graph says so.
+Nothing here is tuned: memory goes through plain arrays, and ONNX Runtime rounds where the graph says so. Engines alone
+run as they do live, by the backend of their library.
 Letters: T frames of a call, h, w internal size.
 """
 
@@ -16,8 +17,9 @@ import numpy as np
 
 from rimlight.backends.base import Backend, Memory
 from rimlight.errors import BackendError, FrameError, MissingExtraError, WeightsError
-from rimlight.export.metadata import read_onnx
-from rimlight.graph.metadata import Metadata
+from rimlight.export.metadata import read_onnx, verify
+from rimlight.graph.engine_file import read_notes
+from rimlight.graph.metadata import Metadata, parsed
 from rimlight.signature import INPUTS, OUTPUTS, CallShape
 from rimlight.types import FloatArray, Size
 
@@ -149,17 +151,29 @@ def _read_program(path: Path) -> tuple[Any, Metadata]:
     return read_program(path)
 
 
+def _read_engine(path: Path) -> Metadata:
+    return verify(parsed(read_notes(path), path.name), path.name)
+
+
+def _on_tensorrt(file: ExportedFile, size: Size, batch: int) -> Backend:
+    from rimlight.backends.on_tensorrt import TensorRtBackend
+
+    return TensorRtBackend(size, batch, engine=file.path)
+
+
 # suffix: (package that must be there, extra that brings it, reader, opener)
 KINDS: dict[str, tuple[str, str, Callable[[Path], tuple[Any, Metadata]], Callable[[ExportedFile, CallShape], Run]]] = {
     ".onnx": ("onnx", "export", _read_onnx, _on_onnx),
     ".xml": ("openvino", "openvino", _read_openvino, _on_openvino),
     ".pt2": ("torch", "torch", _read_program, _on_torch),
 }
+ENGINE = ".engine"  # whose library depends on the file, and is asked for when it is opened
+SUFFIXES = (*KINDS, ENGINE)
 
 
 def is_exported(name: str) -> bool:
     """Whether name looks like an exported file rather than a backend."""
-    return Path(name).suffix in KINDS
+    return Path(name).suffix in SUFFIXES
 
 
 def read_file(path: Path) -> ExportedFile:
@@ -167,19 +181,24 @@ def read_file(path: Path) -> ExportedFile:
 
     Raises WeightsError if it is missing, damaged or for another network, MissingExtraError without its runtime.
     """
-    package, extra, read, _ = KINDS[path.suffix]
     if not path.is_file():
         raise WeightsError(f"no file {path}; export it first")
+    if path.suffix == ENGINE:
+        return ExportedFile(path, _read_engine(path), None)
+    package, extra, read, _ = KINDS[path.suffix]
     if find_spec(package) is None:
         raise MissingExtraError(f"reading {path.suffix} files", package, extra)
     model, metadata = read(path)
     return ExportedFile(path, metadata, model)
 
 
-def open_file(file: ExportedFile, size: Size, batch: int = 1) -> FileBackend:
-    """An exported file as a backend on the processor.
+def open_file(file: ExportedFile, size: Size, batch: int = 1) -> Backend:
+    """An exported file as a backend, on the processor; an engine on the GPU that it was built for.
 
-    Raises FrameError if the file is fixed at another size or number of frames, WeightsError if its runtime refuses it.
+    Raises FrameError if the file is fixed at another size or number of frames, WeightsError if its runtime refuses it;
+    for an engine BackendError without its GPU, MissingExtraError without its library.
     """
     _check_fixed(file, size, batch)
+    if file.path.suffix == ENGINE:
+        return _on_tensorrt(file, size, batch)
     return FileBackend(file, size, batch, KINDS[file.path.suffix][3](file, CallShape(size, frames=batch)))

@@ -8,6 +8,7 @@ Letters: T frames, h, w internal size.
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from rimlight.backends import BACKENDS, Backend, open_backend
 from rimlight.compose import low_alpha
 from rimlight.errors import BackendError, FrameError
 from rimlight.export.clips import clip
-from rimlight.export.files import KINDS, ExportedFile, FileBackend, is_exported, open_file, read_file
+from rimlight.export.files import SUFFIXES, ExportedFile, FileBackend, is_exported, open_file, read_file
 from rimlight.types import Coefficients, FloatArray, Size
 
 DEFAULT_SIZE = Size(288, 512)
@@ -91,14 +92,10 @@ def compare(first: str, second: str, frames: int = 60, size: Size | None = None)
     if frames < 4 or frames % batch:
         raise FrameError(f"expected at least 4 frames in multiples of {batch}, got {frames}")
     images, cuts = clip(frames, size)
-    one, other = (_open(side, size, batch) for side in sides)
-    try:
+    with closing(_open(sides[0], size, batch)) as one, closing(_open(sides[1], size, batch)) as other:
         found = differences(one, other, images, cuts)
-    finally:
-        one.close()
-        other.close()
-    precision = max((precision_of(side) for side in (one, other)), key=list(TOLERANCES).index)
-    return Parity((_label(one), _label(other)), size, precision, cuts.index(True, 1), found)
+        precision = max((precision_of(side) for side in (one, other)), key=list(TOLERANCES).index)
+        return Parity((_label(one), _label(other)), size, precision, cuts.index(True, 1), found)
 
 
 def differences(one: Backend, other: Backend, images: FloatArray, cuts: list[bool]) -> tuple[Errors, ...]:
@@ -136,7 +133,7 @@ def _found(name: str) -> ExportedFile | str:
     if is_exported(name):
         return read_file(Path(name))
     if name not in BACKENDS:
-        raise BackendError(f"no backend or exported file {name!r}; give {', '.join(BACKENDS)} or {', '.join(KINDS)}")
+        raise BackendError(f"no backend or exported file {name!r}; give {', '.join(BACKENDS)} or {', '.join(SUFFIXES)}")
     return name
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
+from rimlight import files
 from rimlight.errors import BackendError
-from rimlight.gpu.compilers import Compiler, find_compiler
+from rimlight.gpu.compilers import OPTIONS, Compiler, find_compiler
 from rimlight.gpu.driver import Driver
 from rimlight.gpu.resources import DeviceInfo, Module
 
@@ -33,8 +31,8 @@ def compiled(compiler: Compiler, device: DeviceInfo, folder: Path, cache: Path) 
     if image is None:
         program = "".join(f'#include "{source.name}"\n' for source in sorted(folder.glob("*.cu")))
         image = compiler.compile(program, folder, architecture)
-        with suppress(OSError):  # without a cache it is compiled every time
-            _write(path, image)
+        files.write_if_possible(path, hashlib.sha256(image).digest() + image)
+        files.trim(cache)
     return image
 
 
@@ -63,8 +61,7 @@ def architecture_for(compiler: Compiler, device: DeviceInfo) -> str:
 
 def cache_folder() -> Path:
     """Where compiled kernels are kept: rimlight/gpu in the user's cache."""
-    windows = os.environ.get("LOCALAPPDATA") if os.name == "nt" else None
-    return Path(windows or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rimlight" / "gpu"
+    return files.cache_folder("gpu")
 
 
 def _cuda(device: DeviceInfo) -> str:
@@ -72,7 +69,7 @@ def _cuda(device: DeviceInfo) -> str:
 
 
 def _checksum(folder: Path) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(" ".join(OPTIONS).encode())
     for path in sorted([*folder.glob("*.cu"), *folder.glob("*.h")]):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)}\n".encode() + content)
@@ -81,22 +78,6 @@ def _checksum(folder: Path) -> str:
 
 def _read(path: Path) -> bytes | None:
     """The image of a cached file, None where it is missing, cut short or damaged."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None
+    content = files.read_if_there(path)
     digest, image = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
     return image if digest == hashlib.sha256(image).digest() else None
-
-
-def _write(path: Path, image: bytes) -> None:
-    """Write beside and move, so that two processes that compile at once do not spoil each other's file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(hashlib.sha256(image).digest() + image)
-        os.replace(beside, path)
-    except OSError:
-        Path(beside).unlink(missing_ok=True)
-        raise

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rimlight.errors import WeightsError
+from rimlight.files import write_whole
 
 MAGIC = b"RIMENG\x00\x01"  # the last byte is the version of the layout
 LENGTH = struct.Struct("<I")
@@ -38,13 +38,7 @@ def write_engine(path: Path, notes: Mapping[str, str], plan: bytes) -> None:
     """
     header = {"notes": dict(notes), "bytes": len(plan), "sha256": _checksum(notes, plan)}
     text = json.dumps(header, sort_keys=True).encode()
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        draft.write_bytes(MAGIC + LENGTH.pack(len(text)) + text + plan)
-        os.replace(draft, path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    write_whole(path, MAGIC + LENGTH.pack(len(text)) + text + plan)
 
 
 def read_engine(path: Path) -> EngineFile:

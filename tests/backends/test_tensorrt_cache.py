@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from rimlight.backends.tensorrt_cache import engine_path, found_or_built, notes_of, timings_path
+from rimlight.backends import tensorrt_cache
+from rimlight.backends.tensorrt_cache import engine_path, engines_folder, found_or_built, notes_of, timings_path
 from rimlight.backends.tensorrt_compat import Library
-from rimlight.backends.tensorrt_files import engines_folder
 from rimlight.errors import BackendError, WeightsError
+from rimlight.files import trim
 from rimlight.gpu.resources import DeviceInfo
 from rimlight.graph.engine_file import read_engine, write_engine
 
@@ -140,6 +143,21 @@ def test_a_cache_that_cannot_be_written_costs_time_only(
     (tmp_path / "file").touch()
     assert engines.get(tmp_path / "file" / "an.engine") == b"plan 1"
     assert "built again at every start" in caplog.text
+
+
+def test_engines_that_were_not_used_for_longest_make_room(
+    engines: Engines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensorrt_cache, "trim", partial(trim, most_files=2))
+    notes = [{**NOTES, "size": str(number)} for number in range(3)]
+    paths = [engine_path(one, tmp_path / "engines") for one in notes]
+    for second in range(2):
+        engines.get(paths[second], notes[second])
+        os.utime(paths[second], (second, second))
+    engines.get(paths[0], notes[0])
+    engines.get(paths[2], notes[2])
+    assert set(paths[0].parent.iterdir()) == {paths[0], paths[2]}
+    assert engines.built == 3
 
 
 def test_the_file_says_what_the_engine_is_for(engines: Engines, path: Path) -> None:

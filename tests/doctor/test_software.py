@@ -61,29 +61,56 @@ def test_a_backend_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("there", "ready", "status", "says"),
-    [(False, False, "absent", "not installed"), (True, False, "warn", "no driver"), (True, True, "ok", "first use")],
+    ("driver", "library", "said", "fix"),
+    [
+        (False, False, "no driver of an NVIDIA GPU, and not installed", "NVIDIA's driver"),
+        (False, True, "no driver of an NVIDIA GPU", "NVIDIA's driver"),
+        (True, False, "not installed", "pip install 'rimlight[tensorrt]'"),
+    ],
 )
-def test_an_engine_is_looked_at_and_not_built(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool, ready: bool, status: str, says: str
+def test_tensorrt_need_not_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: bool, library: bool, said: str, fix: str
 ) -> None:
-    monkeypatch.setattr(software, "installed", lambda _: there)
-    monkeypatch.setattr(software.tensorrt_compat, "library", lambda: "TensorRT 10.13")
-    monkeypatch.setattr(software.tensorrt_compat, "ready", lambda: ready)
+    monkeypatch.setattr(software.tensorrt_compat, "driver_there", lambda: driver)
+    monkeypatch.setattr(software, "installed", lambda _: library)
     found = software.engine("tensorrt", place(tmp_path))
-    assert found.status == status
-    assert says in found.found
-    assert bool(found.fix) == (status != "ok")
+    assert (found.status, found.found) == ("absent", said)
+    assert fix in found.fix
 
 
-def test_an_engines_library_that_does_not_load_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuses() -> None:
-        raise BackendError("libnvinfer.so.10 is not there")
-
+def with_gpu(monkeypatch: pytest.MonkeyPatch, network: object) -> None:
+    """A GPU with TensorRT, whose network is that."""
+    pytest.importorskip("onnx")
+    monkeypatch.setattr(software.tensorrt_compat, "driver_there", lambda: True)
     monkeypatch.setattr(software, "installed", lambda _: True)
-    monkeypatch.setattr(software.tensorrt_compat, "library", refuses)
+    monkeypatch.setattr("rimlight.backends.tensorrt_network.TensorRtNetwork", network)
+
+
+def test_a_gpu_with_tensorrt_is_opened_and_nothing_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Network:
+        device = "TensorRT 10.13 on NVIDIA L4, f16"
+        closed = False
+
+        def __init__(self, *_: object) -> None:
+            pass
+
+        def close(self) -> None:
+            Network.closed = True
+
+    with_gpu(monkeypatch, Network)
     found = software.engine("tensorrt", place(tmp_path))
-    assert (found.status, found.found) == ("fail", "libnvinfer.so.10 is not there")
+    assert (found.status, found.fix, Network.closed) == ("ok", "", True)
+    assert found.found.startswith("TensorRT 10.13 on NVIDIA L4, f16; builds its engine at first use")
+
+
+def test_a_gpu_that_tensorrt_cannot_use_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def network(*_: object) -> None:
+        raise BackendError("cuInit failed: system not yet initialized (802); open the backend again")
+
+    with_gpu(monkeypatch, network)
+    found = software.engine("tensorrt", place(tmp_path))
+    assert (found.status, found.found[:13]) == ("fail", "cuInit failed")
+    assert "reinstall" not in found.fix
 
 
 def test_every_backend_that_a_user_can_name_is_looked_at() -> None:

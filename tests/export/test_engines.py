@@ -77,6 +77,17 @@ def test_the_command_writes_an_engine_that_says_what_it_is(rimlight: Runs, tmp_p
 
 
 @pytest.mark.usefixtures("rtx")
+def test_an_engine_is_checked_on_its_gpu_only(rimlight: Runs, tmp_path: Path) -> None:
+    if tensorrt_compat.driver_there():
+        pytest.skip("a real GPU is here")
+    rimlight(*RTX, "--sm", "86", "--out", "net.engine")
+    refused(rimlight("export", "check", "net.engine", "onnx"), "NVIDIA's driver")
+    refused(rimlight("export", "check", "net.engine", "onnx", "--size", "96x64"), "fixed at 160x96, got 96x64")
+    (tmp_path / "net.engine").write_bytes(b"a plan")
+    refused(rimlight("export", "check", "net.engine", "onnx"), "net.engine is no engine of rimlight")
+
+
+@pytest.mark.usefixtures("rtx")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

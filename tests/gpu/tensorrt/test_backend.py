@@ -25,7 +25,7 @@ from rimlight.types import Coefficients, FloatArray, Size
 from ..fake_tensorrt import Fake
 from ..standin.library import StandIn
 from ..tensorrt_here import tensorrt_here
-from .stepping import SIZE, pictures, same, stepped
+from .stepping import SIZE, copied, pictures, same, stepped
 
 LARGER = Size(96, 160)
 FRAMES = 52
@@ -102,6 +102,15 @@ def test_a_step_is_one_copy_up_and_one_down_and_memory_never_leaves(
     pixels = np.prod(shape.tensor("images")) * 4
     assert pixels < call.sent.size_bytes < pixels + np.prod(shape.tensor("keys")) * 4
     assert fake.seen.enqueued
+
+
+def test_results_stay_when_a_memory_begins_anew(fake: Fake, opened: Opened) -> None:  # noqa: ARG001
+    backend, images = opened(), pictures(TensorRtBackend.RING)
+    first, _ = backend.step(images[0], backend.empty_memory())
+    kept = copied(first)
+    for image in images[1:]:
+        backend.step(image, backend.empty_memory())
+    assert same(first, kept)
 
 
 @pytest.mark.parametrize("batch", [2, 3])

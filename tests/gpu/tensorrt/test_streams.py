@@ -135,3 +135,20 @@ def test_a_gpu_without_memory_leaves_nothing_behind(fake: Fake, standin: StandIn
     with pytest.raises(BackendError, match=r"out of memory: wanted .* MiB"):
         open_streams("tensorrt", SIZE, 64, TOGETHER, precision="f32")
     assert not standin.held
+
+
+def test_a_group_of_another_size_that_failed_leaves_no_trace(
+    streams: TensorRtStreams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = step(streams, 0, [0, 1, 2, 3], cut=True)
+
+    def refuses(_: object) -> None:
+        raise BackendError("does not take the address of keys")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(streams._run, "bind", refuses)
+        with pytest.raises(BackendError, match="does not take the address"):
+            step(streams, 0, [0, 1])
+    for found, wanted in zip(step(streams, 0, [0, 1, 2, 3], cut=True), expected, strict=True):
+        assert np.array_equal(found.scale, wanted.scale)
+        assert np.array_equal(found.offset, wanted.offset)
