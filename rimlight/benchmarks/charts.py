@@ -38,7 +38,8 @@ def draw_quality(record: Record, path: Path) -> Path:
 
 def can_draw(record: Record) -> bool:
     """Whether there is anything to show: a run where every peer was absent has no bars."""
-    return any(record.figures.get("sizes", {}).values()) or bool(record.figures.get("means"))
+    figures = record.figures
+    return any(figures.get("sizes", {}).values()) or bool(figures.get("means") or record.name == "scale")
 
 
 def digest(record: Record) -> str:

@@ -15,6 +15,7 @@ from rimlight.benchmarks import captions, scale_captions
 from rimlight.benchmarks.charts import can_draw, draw_peers, draw_quality, is_drawn_from
 from rimlight.benchmarks.machine import ROOT
 from rimlight.benchmarks.records import Record, read_record, results_folder, write_whole
+from rimlight.benchmarks.scale_chart import draw_scale
 from rimlight.errors import SinkError, SourceError
 
 BLOCK = re.compile(r"^<!-- bench:(?P<name>[\w-]+) -->\n.*?^<!-- /bench:(?P=name) -->$", re.MULTILINE | re.DOTALL)
@@ -23,7 +24,7 @@ USUAL_DOCUMENTS = (
     "README.md", "docs/performance.md", "docs/webrtc.md", "docs/cluster.md", "docs/scaling.md", "docs/batch.md",
     "docs/studio.md", "docs/studio-training.md",
 )  # fmt: skip
-CHARTS: dict[str, Callable[[Record, Path], Path]] = {"peers": draw_peers, "quality": draw_quality}
+CHARTS: dict[str, Callable[[Record, Path], Path]] = {"peers": draw_peers, "quality": draw_quality, "scale": draw_scale}
 
 
 class Block(NamedTuple):
@@ -49,6 +50,7 @@ BLOCKS = {
     "batch": Block("batch", captions.batch),
     "scale": Block("scale", scale_captions.scale),
     "scale-costs": Block("scale", scale_captions.scale_costs),
+    "scale-gateways": Block("scale", scale_captions.gateways),
     "video-hours": Block("endtoend", scale_captions.hours),
 }
 

@@ -72,7 +72,7 @@ async def _visit(child: Child, asked: Visit) -> Seen:
     async with AsyncExitStack() as stack:
         playwright = await stack.enter_async_context(async_playwright())
         browser = await playwright.chromium.launch(
-            executable_path=_executable(), args=[*FLAGS, *_as_root()], timeout=STEP_S * 1e3
+            executable_path=executable(), args=[*FLAGS, *as_root()], timeout=STEP_S * 1e3
         )
         stack.push_async_callback(browser.close)
         # Without the camera's permission the page's addresses are hidden behind names, which takes a second to resolve.
@@ -104,12 +104,12 @@ def _options(asked: Visit) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _executable() -> str | None:
+def executable() -> str | None:
     """The browser that the environment names, or the system's; None for the one that Playwright has fetched."""
     named = os.environ.get("RIMLIGHT_CHROMIUM")
     return named or next((path for name in BROWSERS if (path := shutil.which(name))), None)
 
 
-def _as_root() -> list[str]:
+def as_root() -> list[str]:
     """The browser's sandbox refuses to run as root, as in containers."""
     return ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []

@@ -14,6 +14,8 @@ from rimlight.benchmarks.records import Record, new_record, write_record
 from rimlight.benchmarks.report import BLOCKS, Places, check, fill_blocks, load_records, update
 from rimlight.errors import SinkError, SourceError
 
+from .report_records import newer_records
+
 MACHINE = {"cpu": "a processor", "cores": 2, "git": "abc123", "load": 0.1}
 TIMES = {"count": 9, "p50_ms": 20.0, "p95_ms": 30.0, "p99_ms": 31.0, "mean_ms": 21.0, "spread": 0.1}
 RATIO = {"q1": 2.5, "median": 3.0, "q3": 3.5, "pairs": 9}
@@ -64,6 +66,11 @@ def every_record() -> dict[str, Record]:
         "size_shown": "1280x720", "unreadable": 0.0, "server_p50_ms": 20.0, "server_cpus": 1.2, "browser_cpus": 0.6,
     }  # fmt: skip
     asked = {"rounds": 3, "seconds": 20.0, "backend": "auto", "quality": "medium"}
+    scored = {part: dict.fromkeys(("SAD", "MSE", "Grad"), 0.5) for part in ("dvm", "dvm_transition")}
+    mattes = {"clips": 1, "frames": 3, "rows": {"live network": scored, "w, full": scored},
+              "trimaps": {"full": {"unknown": 0.1, "contradicted": 0.0}}}  # fmt: skip
+    weights = {"name": "w", "trained": "9 steps", "config": {"align": "none", "fuse": "none", "radius": 0}}
+    studio = {"matting": [weights], "propagation": "not trained", "live": "OpenVINO"}
     soaked = {"size": "1280x720", "sink": "null:i420", "seconds": 600}
     return {
         "peers": peers_record(),
@@ -73,7 +80,9 @@ def every_record() -> dict[str, Record]:
         "macs": new_record("macs", {}, macs, MACHINE),
         "quality": new_record("quality", {}, quality, MACHINE),
         "memory": new_record("memory", soaked, memory | {"peace": PEACE}, MACHINE),
+        "studio": new_record("studio", studio, {"means": {"512x288": mattes}, "clips": {}}, MACHINE),
         "serve": new_record("serve", asked, {"cases": [case], "peace": PEACE}, MACHINE),
+        **newer_records(MACHINE, PEACE),
     }  # fmt: skip
 
 
