@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
 from rimlight.backends.base import Backend, Memory
+from rimlight.backends.openvino_import import ov
 from rimlight.backends.openvino_network import OpenVinoNetwork, Precision
 from rimlight.errors import BackendError
 from rimlight.signature import CallShape

@@ -10,10 +10,10 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
-import openvino as ov
 from openvino.preprocess import PrePostProcessor
 
 from rimlight import assets
+from rimlight.backends.openvino_import import ov
 from rimlight.errors import BackendError
 from rimlight.kernels import tail
 from rimlight.kernels.parallel import over_rows, threads

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import openvino as ov
-
+from rimlight.backends.openvino_import import ov
 from rimlight.backends.openvino_network import OpenVinoNetwork, Precision
 from rimlight.backends.streams_host import HostStreams, rows
 from rimlight.errors import BackendError

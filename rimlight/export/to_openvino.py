@@ -14,7 +14,7 @@ from rimlight.model.config import ModelConfig
 from rimlight.signature import INPUTS, CallShape
 
 try:
-    import openvino as ov
+    from rimlight.backends.openvino_import import ov
 except ImportError as error:
     raise MissingExtraError("rimlight export openvino", "openvino", "openvino") from error
 

@@ -12,10 +12,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numba
+
+from rimlight.kernels.processors import processors
 
 Kernel = Callable[..., Any]
 
@@ -68,8 +71,7 @@ def limit_threads(most: int) -> None:
 
 def threads() -> int:
     """How many strips run at once: the processors this process may use, at most MOST_THREADS."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(_limit.threads, usable)
+    return min(_limit.threads, ceil(processors()))
 
 
 @lru_cache(maxsize=1)

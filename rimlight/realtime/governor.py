@@ -6,7 +6,6 @@ A frame that is skipped is not shown: the finished one before stays, because a m
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from fractions import Fraction
 from typing import Literal
 
 from rimlight.errors import RimlightError
+from rimlight.kernels.processors import processors
 from rimlight.realtime.stats import Stats
 from rimlight.signature import STRIDE
 from rimlight.types import Frame, Size
@@ -242,8 +242,3 @@ def busy_s(before: Totals, after: Totals) -> list[float]:
         if calls > calls_before:
             means.append((seconds - seconds_before) / (calls - calls_before))
     return means
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
