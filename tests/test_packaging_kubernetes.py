@@ -194,7 +194,7 @@ def test_a_worker_may_drain_before_it_is_killed() -> None:
     assert pod("worker")["terminationGracePeriodSeconds"] > float(option("worker", "--drain"))
 
 
-def test_a_worker_counts_no_processors_that_it_may_not_use() -> None:
+def test_a_worker_is_not_stopped_within_a_period_by_a_quota() -> None:
     assert "cpu" not in container("worker")["resources"].get("limits", {})
     assert pod("worker")["hostNetwork"] is True
     assert pod("worker")["dnsPolicy"] == "ClusterFirstWithHostNet"
