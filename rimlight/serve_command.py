@@ -7,11 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from rimlight.errors import ConfigError, MissingExtraError
 from rimlight.types import Size
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+MEMBERS_OWN = ("gateway", "advertise")
+WORKERS_OWN = (
+    "ice_server", "max_sessions", "max_size", "max_fps", "max_duration", "idle", "drain", "bitrate", "min_bitrate",
+    "codec", "low_delay", "gallery", "backend", "device", "threads", *MEMBERS_OWN,
+)  # fmt: skip
+GATEWAYS_OWN = ("token_file", "view_token_file", "allow_origin")
+
+Say = Callable[[str], None]
 
 
 def _reach_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,6 +68,21 @@ def _bound_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with(options, command)
 
 
+def _cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """One service alone, or many workers behind gateways."""
+    options = [
+        click.option("--role", type=click.Choice(["single", "gateway", "worker"]), default="single", show_default=True,
+                     help="single: all of it in one process. gateway: the address for everybody, in front of workers."),
+        click.option("--cluster-token-file", type=click.Path(path_type=Path),
+                     help="File with the token that gateways and workers share  [default: $RIMLIGHT_CLUSTER_TOKEN]"),
+        click.option("--gateway", multiple=True, metavar="URL", envvar="RIMLIGHT_GATEWAY",
+                     help="Of a worker: a gateway to tell of itself; may be repeated."),
+        click.option("--advertise", metavar="URL", envvar="RIMLIGHT_ADVERTISE",
+                     help="Of a worker: where gateways reach it  [default: the address it listens on]"),
+    ]  # fmt: skip
+    return _with(options, command)
+
+
 def _with(options: list[Callable[..., Any]], command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
@@ -68,6 +92,7 @@ def _with(options: list[Callable[..., Any]], command: Callable[..., Any]) -> Cal
 @click.command("serve")
 @_reach_options
 @_bound_options
+@_cluster_options
 @click.option("--backend", default="auto", show_default=True, help="What runs the network; auto takes the fastest.")
 @click.option("--device", default="cpu", show_default=True, help="Where the backend runs: cpu, cuda, gpu …")
 @click.option("--threads", type=click.IntRange(1), help="Processors for the network  [default: all]")
@@ -76,6 +101,7 @@ def serve_command(**options: Any) -> None:
 
     \b
     rimlight serve                      then open http://localhost:8080
+    rimlight serve --role gateway       and workers: --role worker --gateway http://host:8080
     RIMLIGHT_TOKEN=… rimlight serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
     """
     try:
@@ -83,22 +109,79 @@ def serve_command(**options: Any) -> None:
         import aiortc  # noqa: F401
     except ImportError as error:
         raise MissingExtraError("rimlight serve", error.name or "aiortc", "webrtc") from error
-    from rimlight.realtime.serve.guard import Access
+    from rimlight.realtime.serve.listening import Place
     from rimlight.realtime.serve.logs import log_to_stderr
-    from rimlight.realtime.serve.run import Place, serve
 
-    token = _token(options["token_file"], "RIMLIGHT_TOKEN")
-    view_token = _token(options["view_token_file"], "RIMLIGHT_VIEW_TOKEN")
-    access = Access(
-        token, view_token, frozenset(options["allow_origin"]), options["host"] in LOOPBACK, options["behind_proxy"]
-    )
-    tls = (options["tls_cert"], options["tls_key"])
+    role, tls = options["role"], (options["tls_cert"], options["tls_key"])
     if any(tls) and not all(tls):
         raise ConfigError("--tls-cert and --tls-key go together; give both")
     place = Place(options["host"], options["port"], tls if all(tls) else None, options["drain"], options["gallery"])
-    asked = _service_options(options)
+    run = {"single": _single, "gateway": _gateway, "worker": _worker}[role](options, place)
     log_to_stderr(options["log_format"])
-    serve(asked, access, place, lambda text: click.echo(f"rimlight serve: {text}", err=True))
+    run(lambda text: click.echo(f"rimlight serve: {text}", err=True))
+
+
+def _single(options: dict[str, Any], place: Any) -> Callable[[Say], None]:
+    """All of it in one process."""
+    from rimlight.realtime.serve.run import serve
+
+    _check_own("service that is alone", (*MEMBERS_OWN, "cluster_token_file"))
+    access, asked = _access(options), _service_options(options)
+    return lambda say: serve(asked, access, place, say)
+
+
+def _gateway(options: dict[str, Any], place: Any) -> Callable[[Say], None]:
+    """In front of workers."""
+    from rimlight.realtime.serve.cluster.run import serve_gateway
+
+    _check_own("gateway", WORKERS_OWN)
+    access = _access(options, _cluster_token(options))
+    return lambda say: serve_gateway(access, place, say)
+
+
+def _worker(options: dict[str, Any], place: Any) -> Callable[[Say], None]:
+    """Behind gateways: they look at the clients' tokens, and come with the cluster's."""
+    from dataclasses import replace
+
+    from rimlight.realtime.serve.cluster.member import Membership
+    from rimlight.realtime.serve.cluster.names import new_worker
+    from rimlight.realtime.serve.cluster.report import worker_url
+    from rimlight.realtime.serve.guard import Access
+    from rimlight.realtime.serve.run import serve
+
+    _check_own("worker", GATEWAYS_OWN)
+    if not options["gateway"]:
+        raise ConfigError("a worker needs a gateway; name it with --gateway http://host:port")
+    token, gateways = _cluster_token(options), tuple(worker_url(one) for one in options["gateway"])
+    membership = Membership(gateways, token, options["advertise"])
+    access = Access(token, loopback=options["host"] in LOOPBACK, behind_proxy=options["behind_proxy"])
+    asked = replace(_service_options(options), worker=new_worker())
+    return lambda say: serve(asked, access, place, say, membership)
+
+
+def _access(options: dict[str, Any], cluster_token: str | None = None) -> Any:
+    from rimlight.realtime.serve.guard import Access
+
+    return Access(
+        _token(options["token_file"], "RIMLIGHT_TOKEN"), _token(options["view_token_file"], "RIMLIGHT_VIEW_TOKEN"),
+        frozenset(options["allow_origin"]), options["host"] in LOOPBACK, options["behind_proxy"], cluster_token,
+    )  # fmt: skip
+
+
+def _cluster_token(options: dict[str, Any]) -> str:
+    token = _token(options["cluster_token_file"], "RIMLIGHT_CLUSTER_TOKEN")
+    if token is None:
+        raise ConfigError("gateways and workers need a token of their own; set RIMLIGHT_CLUSTER_TOKEN")
+    return token
+
+
+def _check_own(role: str, others: tuple[str, ...]) -> None:
+    """Raise ConfigError for what was said on the command line and would have no effect."""
+    context = click.get_current_context()
+    given = [name for name in others if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ConfigError(f"{names} says nothing to a {role}; give it where it belongs")
 
 
 def _service_options(options: dict[str, Any]) -> Any:

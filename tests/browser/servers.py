@@ -17,6 +17,8 @@ START_S, STOP_S = 60.0, 20.0
 class Server:
     """Started, killed and started again by tests; the backend is the fake one: its matte is an ellipse."""
 
+    usual: tuple[str, ...] = ("--backend", "fake", "--drain", "0")
+
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
@@ -27,8 +29,7 @@ class Server:
     def start(self) -> None:
         """Returns once it answers."""
         command = [
-            sys.executable, "-m", "rimlight.cli", "serve", "--port", str(self.port), "--backend", "fake",
-            "--drain", "0", *self._arguments,
+            sys.executable, "-m", "rimlight.cli", "serve", "--port", str(self.port), *self.usual, *self._arguments,
         ]  # fmt: skip
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -45,6 +46,10 @@ class Server:
         """It is to take nobody new and to end when all have left, or after --drain seconds."""
         assert self._process is not None
         self._process.terminate()
+
+    def ended(self) -> bool:
+        """Whether its process has ended."""
+        return self._process is None or self._process.poll() is not None
 
     def stop(self) -> None:
         """Kill it: it leaves without a word to anybody."""
@@ -64,6 +69,12 @@ class Server:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
+
+
+class Gateway(Server):
+    """A gateway; its workers are servers with its address."""
+
+    usual = ("--role", "gateway")
 
 
 def free_port() -> int:

@@ -102,7 +102,7 @@ def test_a_governor_measures_the_processors() -> None:
     stream = bench._paced(frames(1, Size(2, 2)) * 300)
 
     def burning() -> Iterator[Frame]:
-        from rimlight.realtime.governor import processors
+        from rimlight.kernels.processors import processors
 
         for frame in stream:
             bench.cpu_s += processors() * 0.5 / 30

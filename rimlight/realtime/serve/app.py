@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
-from importlib import resources
 
 from aiohttp import web
 
@@ -19,15 +17,15 @@ from rimlight.realtime.serve.bodies import JSON_BYTES, read_json, read_text
 from rimlight.realtime.serve.description import description
 from rimlight.realtime.serve.guard import Access, guard
 from rimlight.realtime.serve.measures import LONG_SIDES, Look, changed, from_query
-from rimlight.realtime.serve.service import RefusedError, Service
+from rimlight.realtime.serve.pages import add_pages, constant
+from rimlight.realtime.serve.paths import KEY, NAME, STREAM
+from rimlight.realtime.serve.refusals import RefusedError
+from rimlight.realtime.serve.service import Service
 from rimlight.realtime.serve.uploads import Limits, Uploads
 
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
 UPLOADS: web.AppKey[Uploads] = web.AppKey("uploads", Uploads)
-FILES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 SDP = "application/sdp"
-NAME = r"{name:[A-Za-z0-9_-]{1,64}}"
-KEY = r"{key:[A-Za-z0-9_-]{1,64}}"
 
 
 def make_app(service: Service, access: Access) -> web.Application:
@@ -37,21 +35,15 @@ def make_app(service: Service, access: Access) -> web.Application:
     bounds = service.options.bounds
     app[UPLOADS] = Uploads(Limits(bounds.upload_bytes, bounds.upload_pixels))
     app.on_cleanup.append(_close_uploads)
-    pages = resources.files("rimlight.realtime.serve") / "page"
-    for file in pages.iterdir():
-        suffix = file.name[file.name.rfind(".") :]
-        if suffix in FILES:
-            app.router.add_get(f"/static/{file.name}", _file(file.read_bytes(), FILES[suffix]))
-    app.router.add_get("/", _file((pages / "index.html").read_bytes(), "text/html"))
-    app.router.add_get("/watch", _file((pages / "watch.html").read_bytes(), "text/html"))
+    add_pages(app.router)
     described = json.dumps(description(service.gallery.names(), locked=access.token is not None)).encode()
-    app.router.add_get("/openapi.json", _file(described, "application/json"))
+    app.router.add_get("/openapi.json", constant(described, "application/json"))
     app.add_routes(
         [
             web.get("/healthz", healthz),
             web.get("/metrics", metrics),
             web.get("/api/info", info),
-            web.get(r"/api/gallery/{name:[A-Za-z0-9_-]{1,64}}.jpg", thumbnail),
+            web.get(f"/api/gallery/{NAME}.jpg", thumbnail),
             web.post("/api/sessions", open_session),
             web.get(f"/api/sessions/{KEY}", session_status),
             web.patch(f"/api/sessions/{KEY}", change_session),
@@ -123,10 +115,10 @@ async def open_session(request: web.Request) -> web.Response:
     """A person's offer; the answer sends the picture back."""
     service, values = request.app[SERVICE], await _object(request)
     sdp, settings = values.get("sdp"), values.get("settings", {})
-    if not isinstance(sdp, str) or set(values) - {"sdp", "settings"}:
-        raise ControlError('expected an object with "sdp", a text, and if wanted "settings"')
+    if not isinstance(sdp, str) or set(values) - {"sdp", "settings", "watch"}:
+        raise ControlError('expected an object with "sdp", a text, and if wanted "settings" and "watch"')
     look = changed(Look(), settings, gallery=service.gallery.names())
-    session, answer = await service.publish(sdp, look)
+    session, answer = await service.publish(sdp, look, _name_before(values))
     return web.json_response(
         {"id": session.id, "sdp": answer, "watch": session.name, "settings": session.look.as_json()},
         status=201, headers={"Location": f"/api/sessions/{session.id}"},
@@ -194,6 +186,16 @@ async def whep_end(request: web.Request) -> web.Response:
     return web.Response()
 
 
+def _name_before(values: dict[str, object]) -> str | None:
+    """The name under which a session before could be watched, and this one shall."""
+    name = values.get("watch")
+    if isinstance(name, str) and STREAM.fullmatch(name):
+        return name
+    if "watch" in values:
+        raise ControlError("expected watch as the name that a session before had")
+    return None
+
+
 def _answered(service: Service, answer: str, location: str) -> web.Response:
     """201 with the answer, where to end it, and the ICE servers (RFC 9725, section 4.6)."""
     response = web.Response(status=201, text=answer, content_type=SDP, headers={"Location": location})
@@ -209,10 +211,3 @@ async def _object(request: web.Request) -> dict[str, object]:
     if not isinstance(values, dict):
         raise ControlError("expected a JSON object")
     return values
-
-
-def _file(data: bytes, kind: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handler(_: web.Request) -> web.Response:
-        return web.Response(body=data, headers={"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": "no-cache"})
-
-    return handler

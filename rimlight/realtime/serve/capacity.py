@@ -6,7 +6,6 @@ everything else (decoding, the full-resolution pass, encoding) with the picture.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -20,16 +19,17 @@ from rimlight import assets
 from rimlight.backends.streams import Streams
 from rimlight.pixels import Shrinker, fill, read_picture, to_i420
 from rimlight.realtime.backdrops import open_backdrop
+from rimlight.realtime.matted import Matted
 from rimlight.realtime.serve.encoders import Vp8Encoder
 from rimlight.realtime.serve.measures import Look
 from rimlight.realtime.serve.networks import seen_size
 from rimlight.realtime.serve.outlet import empty_frame, fill_frame
 from rimlight.realtime.serve.stream import CLOCK, Arrival, Desk, Dress, frame_of
-from rimlight.realtime.session import Matted
 from rimlight.types import I420, Size, UInt8Array
 
 HEADROOM = 0.9  # of all processors; the rest is for the event loop and the operating system
 MEASURED = Size(720, 1280)
+MOST_STREAMS = 64  # that one network has places for, where no number is set
 FRAMES = 12  # timed after WARM others
 WARM = 4
 
@@ -86,13 +86,13 @@ class Capacity:
             return len(running) < self.most
         return not running or self.load([*running, new]) <= HEADROOM
 
-
-def processors() -> int:
-    """Processors that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
+    def room(self, running: Iterable[Demand], new: Demand) -> int:
+        """How many more like this one would be let in, one after the other."""
+        running = list(running)
+        if self.most is not None:
+            return max(0, self.most - len(running))
+        fit = int((HEADROOM - self.load(running)) / self.load([new]))
+        return min(max(fit, 0 if running else 1), max(0, MOST_STREAMS - len(running)))
 
 
 def measure(open_streams: Callable[[Size], Streams], long_side: int) -> Costs:

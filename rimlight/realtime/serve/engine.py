@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from rimlight.backends.streams import Streams
 from rimlight.errors import RimlightError
+from rimlight.realtime.matted import Matted
 from rimlight.realtime.serve.fairness import Turns
 from rimlight.realtime.serve.networks import Network, Networks, seen_size
 from rimlight.realtime.serve.stream import Arrival, Desk, Dress, Stream, frame_of
-from rimlight.realtime.session import Matted, check_finite
+from rimlight.realtime.session import check_finite
 from rimlight.realtime.stats import Stats
 from rimlight.types import Size
 

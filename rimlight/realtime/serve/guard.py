@@ -21,10 +21,11 @@ from aiohttp.typedefs import Handler, Middleware
 
 from rimlight.errors import BackdropError, ConfigError, ControlError, FrameError, RimlightError
 from rimlight.realtime.serve.logs import route_of, session_of
+from rimlight.realtime.serve.paths import WORKERS
 
 log = logging.getLogger(__name__)
 
-Need = Literal["nothing", "view", "full"]
+Need = Literal["nothing", "view", "full", "cluster"]
 
 LEAST_TOKEN = 16  # letters, where others than this machine can ask
 OPEN_ROUTES = ("/", "/watch", "/healthz", "/openapi.json")  # and all under /static
@@ -53,8 +54,8 @@ class Access:
 
     token: for everything, None where no token is asked for. view_token: for watching only. allowed_origins: of other
     servers' pages that may call the API, as https://example.com. loopback: only this machine can reach the service.
-    behind_proxy: a reverse proxy ends TLS and passes Host on, which is its matter then. Raises ConfigError for tokens
-    and origins that are none.
+    behind_proxy: a reverse proxy ends TLS and passes Host on, which is its matter then. cluster_token: of workers that
+    tell a gateway of themselves, and of nobody else. Raises ConfigError for tokens and origins that are none.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -62,15 +63,18 @@ class Access:
     allowed_origins: frozenset[str] = frozenset()
     loopback: bool = True
     behind_proxy: bool = False
+    cluster_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        for token in (self.token, self.view_token):
+        for token in (self.token, self.view_token, self.cluster_token):
             if token is not None and not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):  # RFC 6750, section 2.1
                 raise ConfigError("expected a token of letters, digits and -._~+/ without spaces; make another")
         if self.view_token is not None and self.view_token in (self.token, None):
             raise ConfigError("a token for viewers gives the rights of the other; choose two that differ")
         if self.view_token is not None and self.token is None:
             raise ConfigError("a token for viewers protects nothing without a token for all else; set both")
+        if self.cluster_token is not None and self.cluster_token in (self.token, self.view_token):
+            raise ConfigError("a client with the cluster's token could pass for a worker; choose one that differs")
         for origin in self.allowed_origins:
             if _plain_origin(origin) is None:
                 raise ConfigError(f"expected an origin such as https://example.com, without a path, got {origin!r}")
@@ -134,15 +138,19 @@ def needed(method: str, route: str) -> Need:
     """Which rights a request needs; route as the router has it, such as /whep/{name}."""
     if route in OPEN_ROUTES or route.startswith("/static/"):
         return "nothing"
+    if route == WORKERS:
+        return "cluster"
     watches = route.startswith("/whep/") or (method in ("GET", "HEAD") and route == "/api/info")
     return "view" if watches else "full"
 
 
 def admits(access: Access, need: Need, authorizations: Sequence[str]) -> bool:
     """Whether a request's Authorization headers give the rights; takes the same time for any wrong token."""
+    scheme, _, given = authorizations[0].partition(" ") if len(authorizations) == 1 else ("", "", "")
+    if need == "cluster":
+        return scheme.lower() == "bearer" and access.cluster_token is not None and _same(given, access.cluster_token)
     if need == "nothing" or access.token is None:
         return True
-    scheme, _, given = authorizations[0].partition(" ") if len(authorizations) == 1 else ("", "", "")
     full, view = _same(given, access.token), _same(given, access.view_token or "")
     return scheme.lower() == "bearer" and (full or (view and need == "view" and access.view_token is not None))
 

@@ -21,7 +21,9 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.http_exceptions import HttpProcessingError
 
-MACHINES = ("/healthz", "/metrics")  # asked every few seconds
+from rimlight.realtime.serve.paths import WORKERS
+
+MACHINES = ("/healthz", "/metrics", WORKERS)  # asked every few seconds
 SDP = re.compile(r"v=0(\s|\\r|\\n)+o=.*", re.DOTALL)
 SDP_LINE = re.compile(r"\b(candidate|fingerprint|ice-pwd|ice-ufrag):[^'\"\n]*")
 SECRET = re.compile(r"\b(Bearer |Basic |token=)[^\s'\"&,;]+", re.IGNORECASE)

@@ -43,7 +43,7 @@ class ServeOptions:
     """backend, device, threads: as for every stream. together: most streams in one call of the network.
 
     codec: which to prefer where the other side has both. hang_s: an engine that works on one group for so long is
-    replaced. retry_after_s: what a client that was turned away is told.
+    replaced. retry_after_s: what a client that was turned away is told. worker: its name in a cluster, "" for none.
     """
 
     backend: str = "auto"
@@ -59,6 +59,7 @@ class ServeOptions:
     codec: Preferred = "h264"
     hang_s: float = 10.0
     retry_after_s: int = 10
+    worker: str = ""
 
     def backend_options(self) -> dict[str, Any]:
         """What open_streams takes besides name, size and counts."""

@@ -7,20 +7,17 @@ import logging
 import signal
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-
-from aiohttp import web
+from contextlib import nullcontext, suppress
 
 from rimlight.backends.streams import Streams, open_streams
-from rimlight.errors import ConfigError
+from rimlight.kernels.processors import processors
 from rimlight.realtime.serve import lowdelay, tuning
 from rimlight.realtime.serve.app import make_app
-from rimlight.realtime.serve.capacity import Capacity, Costs, measure, processors
+from rimlight.realtime.serve.capacity import Capacity, Costs, measure
+from rimlight.realtime.serve.cluster.member import Membership, reporting
 from rimlight.realtime.serve.gallery import Gallery
 from rimlight.realtime.serve.guard import Access, check_binding
-from rimlight.realtime.serve.logs import AccessLog
+from rimlight.realtime.serve.listening import Place, listen, make_runner, tls_context
 from rimlight.realtime.serve.measures import Look
 from rimlight.realtime.serve.options import ServeOptions
 from rimlight.realtime.serve.service import Service
@@ -29,29 +26,19 @@ from rimlight.types import Size
 log = logging.getLogger(__name__)
 
 DECODED = 2  # times the largest sides that leave; what comes larger is not even decoded
-KEEP_ALIVE_S = 30.0  # for a connection without a whole request
-SHUTDOWN_S = 2.0  # for requests that are being answered when the service ends
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the service listens. port 0 takes any free one. tls: certificate chain and key, PEM files."""
-
-    host: str = "127.0.0.1"
-    port: int = 8080
-    tls: tuple[Path, Path] | None = None
-    drain_s: float = 30.0
-    gallery: Path | None = None
-
-
-def serve(options: ServeOptions, access: Access, place: Place, say: Callable[[str], None] = lambda _: None) -> None:
+def serve(
+    options: ServeOptions, access: Access, place: Place, say: Callable[[str], None] = lambda _: None,
+    membership: Membership | None = None,
+) -> None:  # fmt: skip
     """Run until SIGTERM (drain, then end) or SIGINT (end); a second signal ends it at once.
 
-    say: told what happens at the start, for people; last the address, once requests are answered. Raises ConfigError
-    where the address may not be used.
+    say: told what happens at the start, for people; last the address, once requests are answered. membership: of a
+    cluster, for a service that is one of its workers. Raises ConfigError where the address may not be used.
     """
     check_binding(place.host, access.token, place.tls is not None, access.behind_proxy)
-    context = _tls(place.tls)
+    context = tls_context(place.tls)
     gallery = Gallery(place.gallery)
     largest = options.bounds.largest
     tuning.install(
@@ -63,7 +50,7 @@ def serve(options: ServeOptions, access: Access, place: Place, say: Callable[[st
     say("finding out what this machine can take …")
     capacity = measured(options)
     with suppress(KeyboardInterrupt):
-        asyncio.run(_run(options, access, place, context, gallery, capacity, say))
+        asyncio.run(_run(options, access, place, context, gallery, capacity, say, membership))
 
 
 def measured(options: ServeOptions) -> Capacity:
@@ -78,20 +65,18 @@ def measured(options: ServeOptions) -> Capacity:
 
 async def _run(
     options: ServeOptions, access: Access, place: Place, context: ssl.SSLContext | None, gallery: Gallery,
-    capacity: Capacity, say: Callable[[str], None],
+    capacity: Capacity, say: Callable[[str], None], membership: Membership | None,
 ) -> None:  # fmt: skip
     service = Service(options, capacity, gallery)
-    runner = web.AppRunner(
-        make_app(service, access), access_log_class=AccessLog, handle_signals=False, shutdown_timeout=SHUTDOWN_S,
-        auto_decompress=False, keepalive_timeout=KEEP_ALIVE_S,
-    )  # fmt: skip
+    runner = make_runner(make_app(service, access))
     await runner.setup()
     try:
-        address = await _listen(runner, place, context)
+        address = await listen(runner, place, context)
         log.info("listening", extra={"fields": {"address": address}})
         say(f"open {address.replace('127.0.0.1', 'localhost')}")
         asyncio.get_running_loop().run_in_executor(None, _warm, gallery)
-        await _ended(service, place.drain_s)
+        async with reporting(service, membership, address) if membership else nullcontext():
+            await _ended(service, place.drain_s)
     finally:
         await service.close()
         await runner.cleanup()
@@ -102,16 +87,6 @@ def _warm(gallery: Gallery) -> None:
     """Paint the small pictures before the first page asks for all of them at once."""
     for name in gallery.names():
         gallery.thumbnail(name)
-
-
-async def _listen(runner: web.AppRunner, place: Place, context: ssl.SSLContext | None) -> str:
-    try:
-        await web.TCPSite(runner, place.host, place.port, ssl_context=context).start()
-    except OSError as error:
-        raise ConfigError(f"{place.host}:{place.port} cannot be listened on: {error.strerror or error}") from error
-    port = runner.addresses[0][1]
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    return f"{'https' if context else 'http'}://{host}:{port}"
 
 
 async def _ended(service: Service, drain_s: float) -> None:
@@ -133,16 +108,3 @@ async def _ended(service: Service, drain_s: float) -> None:
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-
-
-def _tls(files: tuple[Path, Path] | None) -> ssl.SSLContext | None:
-    if files is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(*files)
-    except (OSError, ssl.SSLError) as error:
-        names = f"the certificate {files[0].name} with the key {files[1].name}"
-        raise ConfigError(f"{names} cannot be used: {error}") from error
-    return context

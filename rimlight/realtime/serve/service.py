@@ -16,13 +16,14 @@ from typing import Any
 from prometheus_client import Histogram
 
 from rimlight.backends.streams import Streams, open_streams
-from rimlight.errors import RimlightError
-from rimlight.realtime.serve.capacity import Capacity, Demand
+from rimlight.realtime.serve.capacity import MOST_STREAMS, Capacity, Demand
+from rimlight.realtime.serve.cluster.names import new_key
 from rimlight.realtime.serve.engine import Engine
 from rimlight.realtime.serve.gallery import Gallery
 from rimlight.realtime.serve.measures import Look, changed
 from rimlight.realtime.serve.offers import check_offer
 from rimlight.realtime.serve.options import ServeOptions
+from rimlight.realtime.serve.refusals import RefusedError
 from rimlight.realtime.serve.session import Published, dressed
 from rimlight.realtime.serve.stream import Stream
 from rimlight.realtime.stats import Stats
@@ -33,16 +34,9 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 ASSUMED = Size(720, 1280)  # of a video of which nothing has come yet
 ASSUMED_FPS = 30.0
+USUAL = Demand(ASSUMED, ASSUMED_FPS, Look().long_side())
 MOST_ABANDONED = 3
 LATENCIES_S = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.13, 0.2, 0.3, 0.5, 1.0)
-
-
-class RefusedError(RimlightError):
-    """The service does not do what it was asked; status: of HTTP, retry_after_s: when to ask again."""
-
-    def __init__(self, status: int, message: str, retry_after_s: int | None = None) -> None:
-        super().__init__(message)
-        self.status, self.retry_after_s = status, retry_after_s
 
 
 class Service:
@@ -72,7 +66,7 @@ class Service:
         self._admit(name)
         dress = await asyncio.to_thread(dressed, look, None, self.gallery)  # may paint a picture of the gallery
         self._admit(name)  # once more: others may have come meanwhile
-        session = Published(secrets.token_urlsafe(18), name or secrets.token_urlsafe(12), self, dress)
+        session = Published(new_key(self.options.worker), name or secrets.token_urlsafe(12), self, dress)
         self.sessions[session.id] = self.names[session.name] = session
         try:
             answer = await session.connect(sdp, offer)
@@ -171,8 +165,7 @@ class Service:
             raise self._draining()
         if name in self.names:
             raise RefusedError(409, f"somebody publishes under the name {name} already")
-        new = Demand(ASSUMED, ASSUMED_FPS, Look().long_side())
-        if not self.capacity.admits(self.demands(), new):
+        if not self.capacity.admits(self.demands(), USUAL):
             self.events["rejected"] += 1
             raise RefusedError(503, "this server is full; try again in a moment", self.options.retry_after_s)
 
@@ -191,7 +184,7 @@ class Service:
         return Engine(self._open_streams, self._failed, self.stats)
 
     def _open_streams(self, size: Size) -> Streams:
-        options, slots = self.options, self.options.bounds.sessions or 64
+        options, slots = self.options, self.options.bounds.sessions or MOST_STREAMS
         return open_streams(options.backend, size, slots, options.together, **options.backend_options())
 
     def _failed(self, stream: Stream, reason: str) -> None:

@@ -18,9 +18,10 @@ from rimlight.pixels import Shrinker, empty_i420, to_bt601, to_i420
 from rimlight.realtime import safety
 from rimlight.realtime.backdrops import Backdrop
 from rimlight.realtime.exchange import Exchange
+from rimlight.realtime.matted import Matted
 from rimlight.realtime.safety import Limits, Safety, State
 from rimlight.realtime.serve.measures import Look
-from rimlight.realtime.session import Matted, Painter, Settings
+from rimlight.realtime.session import Painter, Settings
 from rimlight.realtime.stats import Stats
 from rimlight.types import I420, FloatArray, Frame, Pixels, Size, UInt8Array
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rimlight.backends.streams import Streams, open_streams
-from rimlight.realtime.serve.capacity import HEADROOM, Capacity, Costs, Demand, measure, processors
+from rimlight.kernels.processors import processors
+from rimlight.realtime.serve.capacity import HEADROOM, MOST_STREAMS, Capacity, Costs, Demand, measure
 from rimlight.realtime.serve.networks import seen_size
 from rimlight.types import Size
 
@@ -65,3 +66,16 @@ def test_what_is_measured_takes_time_and_no_more_than_there_is() -> None:
     assert min(costs.per_internal_px_s, costs.per_px_s, costs.encode_px_s) > 0
     assert costs.share(demand(fps=1.0)) < 10
     assert processors() >= 1
+
+
+@pytest.mark.parametrize("most", [None, 3])
+def test_room_is_how_many_more_are_let_in(most: int | None) -> None:
+    one = demand()
+    for cost_s in (1e-9, 1e-8, 2.5e-8, 1e-6):
+        capacity = Capacity(Costs(cost_s, cost_s), 2.0, most)
+        running: list[Demand] = []
+        room = capacity.room(running, one)
+        while capacity.admits(running, one) and len(running) < MOST_STREAMS:
+            running.append(one)
+            assert capacity.room(running, one) == max(0, room - len(running))
+        assert len(running) == room

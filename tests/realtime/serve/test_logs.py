@@ -198,4 +198,4 @@ def test_what_machines_ask_is_logged_where_it_is_wanted(caplog: pytest.LogCaptur
     caplog.set_level(logging.DEBUG, "aiohttp.access")
     asyncio.run(served(get("/healthz")))
     assert [one.levelno for one in caplog.records if one.name == "aiohttp.access"] == [logging.DEBUG]
-    assert logs.MACHINES == ("/healthz", "/metrics")
+    assert logs.MACHINES == ("/healthz", "/metrics", "/cluster/workers")

@@ -206,3 +206,23 @@ def test_nothing_of_a_session_stays_behind() -> None:
             assert (await client.http.get(rig.address + client.place)).status == 404
 
     run(scenario())
+
+
+def test_a_session_can_be_watched_under_the_name_of_the_one_before() -> None:
+    async def scenario() -> None:
+        async with served() as rig:
+            first = await rig.client().join(Camera(fps=3))
+            name = first.values["watch"]
+            offer = {"sdp": await rig.client().offer(Camera(fps=3)), "watch": name}
+            for wrong in (None, "a/b", "", 1, ["a"]):
+                asked = offer | {"watch": wrong}
+                async with first.http.post(f"{rig.address}/api/sessions", json=asked) as answer:
+                    assert answer.status == 400
+            async with first.http.post(f"{rig.address}/api/sessions", json=offer) as answer:
+                assert answer.status == 409, "it is still in use"
+            assert await first.leave() == 204
+            async with first.http.post(f"{rig.address}/api/sessions", json=offer) as answer:
+                assert answer.status == 201
+                assert (await answer.json())["watch"] == name
+
+    run(scenario())

@@ -34,7 +34,8 @@ export function saveToken(token) {
 
 export const api = {
   info: (signal) => json("GET", "/api/info", { signal }),
-  open: (sdp, settings, signal) => json("POST", "/api/sessions", { signal, ...asJson({ sdp, settings }) }),
+  // watch: the name of the session before, undefined for a new one
+  open: (sdp, settings, watch, signal) => json("POST", "/api/sessions", { signal, ...asJson({ sdp, settings, watch }) }),
   look: (id, signal) => json("GET", `/api/sessions/${id}`, { signal }),
   change: (id, settings) => json("PATCH", `/api/sessions/${id}`, asJson(settings)),
   upload: (id, picture) => json("PUT", `/api/sessions/${id}/backdrop`, { body: picture, type: picture.type }),

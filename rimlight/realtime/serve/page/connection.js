@@ -6,7 +6,10 @@ import { Backoff, Lost, connected, fullOffer, lowDelay, makePeer, pause, untilLo
 import { refusal } from "./words.js";
 
 const LOOK_MS = 1000;
+const DOUBT_MS = 500; // until the next look, once one found nothing
 const SILENT_LOOKS = 2; // looks without an answer and without frames, after which the server counts as gone
+const SURE_MS = 200; // without a picture, after which it is believed that nobody sends any more
+const SPREAD_S = 0.3; // the sessions of one machine do not all come back at the same moment
 const BITS_PER_LINE = { 360: 1_000_000, 720: 2_500_000, 1080: 4_500_000 };
 
 /** The server ended the session at its own limit: not to be opened again without being asked. */
@@ -25,6 +28,7 @@ export class Connection {
   #track;
   #height;
   #sender = null;
+  #watch;
   #backoff = new Backoff();
   #ended = new AbortController();
   #wake = () => {};
@@ -84,7 +88,7 @@ export class Connection {
     this.#on.info(info);
     this.#build(info);
     try {
-      this.session = await api.open(await fullOffer(this.peer, signal), this.#settings(), signal);
+      this.session = await this.#open(await fullOffer(this.peer, signal), signal);
       await this.peer.setRemoteDescription({ type: "answer", sdp: this.session.sdp });
       await this.#tune();
       await connected(this.peer, signal);
@@ -109,6 +113,19 @@ export class Connection {
     const way = peer.addTransceiver(this.#track, { direction: "sendrecv", sendEncodings: [limits] });
     this.peer = peer;
     this.#sender = way.sender;
+  }
+
+  /** Under the name of the session before, so that links to it still lead here; if it is taken, under a new one. */
+  async #open(sdp, signal) {
+    let session;
+    try {
+      session = await api.open(sdp, this.#settings(), this.#watch, signal);
+    } catch (problem) {
+      if (!(problem instanceof ApiError && problem.status === 409 && this.#watch)) throw problem;
+      session = await api.open(sdp, this.#settings(), undefined, signal);
+    }
+    this.#watch = session.watch;
+    return session;
   }
 
   #bitrate() {
@@ -136,19 +153,22 @@ export class Connection {
       frames = measured.frames;
       leftS = state?.left_s ?? leftS;
       this.#on.looked(state, measured);
-      await Promise.race([pause(LOOK_MS, signal), lost]);
+      await Promise.race([pause(silent ? DOUBT_MS : LOOK_MS, signal), lost]);
     }
   }
 
   /** The session's state; null where nobody answered. */
   async #look(leftS, signal) {
+    const { peer, session } = this; // by the time of the answer there may be others
     try {
-      return await api.look(this.session.id, signal);
+      return await api.look(session.id, signal);
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
       if (problem.status === 0 || problem.status >= 500) return null;
-      if (problem.status !== 404) throw problem;
-      this.session = null;
+      if (![404, 410].includes(problem.status)) throw problem;
+      if (problem.status === 410 && (await comes(peer, signal))) return null; // whoever says that it is gone is wrong
+      if (this.session === session) this.session = null;
+      if (problem.status === 410) throw new Lost("The machine that did it is gone; another one takes over.", SPREAD_S * Math.random());
       if (leftS !== null && leftS <= 2 * (LOOK_MS / 1000)) throw new TimeIsUp();
       throw new Lost("The server ended the session.");
     }
@@ -188,6 +208,13 @@ export class Connection {
     if (session) api.close(session.id).catch(forgive).finally(hangUp);
     else hangUp();
   }
+}
+
+/** Whether pictures come at this moment. */
+async function comes(peer, signal) {
+  const before = await measure(peer);
+  await pause(SURE_MS, signal);
+  return (await measure(peer)).frames > before.frames;
 }
 
 /** A session that cannot be ended now ends by itself when its frames stop. */

@@ -4,8 +4,13 @@ const GATHER_MS = 3000; // the server takes no trickled candidates
 const CONNECT_MS = 15_000;
 const LOST_MS = 3000; // "disconnected" often heals by itself
 
-/** The connection was lost, or never came about; the message is for people. */
-export class Lost extends Error {}
+/** The connection was lost, or never came about; the message is for people. retryAfterS: null to back off. */
+export class Lost extends Error {
+  constructor(message, retryAfterS = null) {
+    super(message);
+    this.retryAfterS = retryAfterS;
+  }
+}
 
 export function makePeer(iceServers) {
   return new RTCPeerConnection({ iceServers: iceServers.map(known), bundlePolicy: "max-bundle" });

@@ -138,7 +138,7 @@ export class Wishes {
   /** Go back to what the server has; a cover stays, because the camera sends black under it. */
   #failed(problem, part) {
     if (!(problem instanceof ApiError)) throw problem;
-    if (problem.status === 404) return; // the session is over; the next one begins with what is wanted now
+    if ([404, 410].includes(problem.status)) return; // the session is over; the next one begins with what is wanted now
     const safe = part.paused ? " Until you lift the cover, your camera sends black." : "";
     const unheard = problem.status === 0; // then the wish stands, and the next look tells whether it came through
     if (!unheard) this.#adopt({ ...this.#confirmed, paused: this.covered });
