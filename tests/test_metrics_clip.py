@@ -142,3 +142,20 @@ def test_errors_name_what_came() -> None:
     scores.add(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32))
     with pytest.raises(FrameError, match="motion_vectors"):
         scores.add(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.float32))
+
+
+def test_a_trimaps_unknown_region_takes_the_place_of_the_truths(
+    clip: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    alpha, truth, _ = (part.astype(np.float32) for part in clip)
+    unknown = np.zeros(SHAPE, np.bool_)
+    unknown[5:9, 3:20] = True
+    scores = metrics.ClipScores(SIZE, ("dvm", "dvm_transition"))
+    scores.add(alpha[0], truth[0], unknown=unknown)
+    found = scores.scores()
+    off = np.abs(alpha[0] - truth[0])
+    assert found["dvm_transition"]["SAD"] == pytest.approx(off[unknown].sum() / 1e3, rel=1e-4)
+    assert found["dvm_transition"]["MSE"] == pytest.approx(np.square(off[unknown]).mean(), rel=1e-4)
+    assert found["dvm"]["SAD"] == pytest.approx(off.sum() / 1e3, rel=1e-4)
+    with pytest.raises(FrameError, match="expected unknown of the clip's shape"):
+        scores.add(alpha[0], truth[0], clip[2][0], unknown=unknown[1:])

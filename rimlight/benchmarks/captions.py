@@ -92,7 +92,11 @@ def studio(record: Record) -> str:
     """Mattes with trimaps beside the live network's."""
     from rimlight.benchmarks.studio_rows import render
 
-    how = f"Live network: {record.settings['live']}. Less is better in every column."
+    asked = record.settings
+    most = asked.get("frames")
+    how = f"Live network: {asked['live']}. Less is better in every column." + (
+        f" The first {most} frames of each clip: up to 20, every 20, every 40 and one are the same." if most else ""
+    )
     return _captioned(render(record), record, how)
 
 

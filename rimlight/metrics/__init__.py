@@ -7,7 +7,7 @@ rvm_lr (Lin et al. 2022, low resolution), rvm_hr (the same, high resolution), dv
 from rimlight.metrics.clip import ClipScores, mean_scores
 from rimlight.metrics.conventions import CONVENTIONS, Convention, Measure, conventions_for
 from rimlight.metrics.measures import conn, dtssd, foreground_mse, grad, mad, messddt, mse, sad
-from rimlight.metrics.truth import motion_vectors, transition_region
+from rimlight.metrics.truth import motion_vectors, transition_region, true_trimap
 
 __all__ = [
     "CONVENTIONS",
@@ -26,4 +26,5 @@ __all__ = [
     "mse",
     "sad",
     "transition_region",
+    "true_trimap",
 ]

@@ -52,14 +52,17 @@ class ClipScores:
         truth: FloatArray,
         motion: FloatArray | None = None,
         foregrounds: tuple[UInt8Array, UInt8Array] | None = None,
+        unknown: Region = None,
     ) -> None:
         """Take the next frame.
 
         alpha, truth (H, W) float, 0..1. motion (H, W, 2) from the frame before to this one (motion_vectors), wanted
         from the second frame on by dvm conventions. foregrounds: the matte's and the true one, (H, W, 3) uint8.
+        unknown (H, W) bool: a trimap's unknown region, measured by dvm_transition in place of the one that the truth
+        gives, so that mattes are compared where all of them had to be found out.
         Raises FrameError if a shape, type or range is wrong, or motion is missing.
         """
-        now = self._pair(alpha, truth)
+        now = self._pair(alpha, truth, unknown)
         errors = self._errors(now, motion)
         for convention in self._conventions:
             self._add_measures(convention, errors, now.transition)
@@ -77,14 +80,15 @@ class ClipScores:
             raise FrameError("expected at least one frame before the scores are read, got none; call add first")
         return {convention.name: self._means(convention) for convention in self._conventions}
 
-    def _pair(self, alpha: FloatArray, truth: FloatArray) -> _Pair:
-        for name, part in (("alpha", alpha), ("truth", truth)):
-            if part.shape != self._shape:
+    def _pair(self, alpha: FloatArray, truth: FloatArray, unknown: Region) -> _Pair:
+        for name, part in (("alpha", alpha), ("truth", truth), ("unknown", unknown)):
+            if part is not None and part.shape != self._shape:
                 raise FrameError(f"expected {name} of the clip's shape {self._shape}, got {part.shape}")
         truth = _as_filed(maps.checked_alpha(truth, "truth"))
         wanted = any(convention.transition for convention in self._conventions)
-        region = transition_region(truth) if wanted else None
-        return _Pair(_as_filed(maps.checked_alpha(alpha)), truth, region)
+        if wanted and unknown is None:
+            unknown = transition_region(truth)
+        return _Pair(_as_filed(maps.checked_alpha(alpha)), truth, unknown if wanted else None)
 
     def _errors(self, now: _Pair, motion: FloatArray | None) -> dict[ErrorMap, FloatArray]:
         """Every error map that a convention asks for, computed once; maps of pairs only from the second frame on."""

@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from rimlight.errors import ConfigError, DataError, MissingExtraError, TrainingError
-from rimlight.training import checkpoint, datasets, loop, plot, recipes, weights_out
+from rimlight.training import checkpoint, datasets, loop, plot, recipes, systems, weights_out
 from rimlight.training.checkpoint import State
 from rimlight.training.config import Config
 from rimlight.training.data.items import Item
@@ -107,14 +107,16 @@ def open_batches(request: Request, config: Config, worker: Worker) -> Batches:
     if not request.data and request.steps != 0:
         raise DataError(f"expected --data LAYOUT:FOLDER, or --data {SHAPES} for drawn clips, got none")
     if request.data == (SHAPES,) or not request.data:
-        return Shapes(config, worker.device, worker.rank, worker.world)
+        shapes = Shapes(config, worker.device, worker.rank, worker.world)
+        return systems.marked(shapes, config, worker.rank, worker.world)
     items = datasets.for_training(request.data, request.out)
     hidden = request.quiet or worker.rank > 0
 
     def opened(items: Sequence[Item], device: torch.device, longest: int) -> Pool:
         return open_pool(items, device, longest, hidden)
 
-    return Synthesised(items, config, worker.device, worker.rank, worker.world, opened)
+    made = Synthesised(items, config, worker.device, worker.rank, worker.world, opened)
+    return systems.marked(made, config, worker.rank, worker.world)
 
 
 def open_pool(items: Sequence[Item], device: torch.device, longest: int, hidden: bool) -> Pool:
@@ -178,7 +180,8 @@ class Line:
 
 def said(row: Mapping[str, float | str]) -> str:
     """A row of the log in a few words."""
-    return f"step {row['step']:.0f}, loss {row['total']:.4f}, alpha {row['alpha']:.4f}, {row['images_per_s']:.0f}/s"
+    alpha = f" alpha {row['alpha']:.4f}," if "alpha" in row else ""
+    return f"step {row['step']:.0f}, loss {row['total']:.4f},{alpha} {row['images_per_s']:.0f}/s"
 
 
 def _finish(request: Request, trainer: Trainer, line: Line) -> None:

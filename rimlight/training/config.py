@@ -7,7 +7,9 @@ from typing import Literal
 
 from rimlight.errors import ConfigError
 from rimlight.model.config import ModelConfig
+from rimlight.model.studio.config import StudioConfig
 from rimlight.signature import STRIDE
+from rimlight.training.studio.marks import Marks
 from rimlight.training.synthesis.plan import Plan
 
 PrecisionName = Literal["auto", "float32", "bfloat16"]
@@ -24,7 +26,10 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class LossWeights:
-    """What each loss counts; 0 leaves it out. full: of all losses of the full picture, on top of their own."""
+    """What each loss counts; 0 leaves it out. full: of all losses of the full picture, on top of their own.
+
+    gradient, divergence, classes: of the studio's networks, which have alpha, composition and motion too.
+    """
 
     alpha: float = 1.0
     pyramid: float = 1.0
@@ -34,6 +39,9 @@ class LossWeights:
     coarse: float = 1.0
     segmentation: float = 1.0
     full: float = 1.0
+    gradient: float = 1.0
+    divergence: float = 1.0
+    classes: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +51,9 @@ class Stage:
     steps or seconds: how long, one of the two; seconds are of training alone, over all legs.
     factors: empty where the network sees the pictures as they are. Otherwise it sees them reduced by each of these in
     turn, and the guided filter carries its matte back to the full picture, where losses are taken too.
-    frozen_norms: batch norms use their statistics and leave them as they are.
+    frozen_norms: batch norms use their statistics and leave them as they are; frozen_encoder_norms: those of encoders.
     data: beginnings of the keys of items to use, such as "packed/face"; empty for all. longest: larger pictures of the
-    data are reduced to this longest side when they are read.
+    data are reduced to this longest side when they are read. marks: trimaps and crops, for the studio's networks.
     """
 
     name: str
@@ -58,6 +66,8 @@ class Stage:
     frozen_norms: bool = False
     data: tuple[str, ...] = ()
     longest: int = 768
+    frozen_encoder_norms: bool = False
+    marks: Marks | None = None
 
     def __post_init__(self) -> None:
         _check_stage(self)
@@ -78,7 +88,7 @@ class Config:
     of the averaged weights kept at a step. warmup: steps in which the learning rate rises. floor: of the cosine, as a
     share of its top. precision: auto is bfloat16 where the device computes in it, float32 on processors. compile:
     encoder and decoder by torch.compile, which takes minutes. init: weights to start from: "none", "shipped", or a
-    file; see rimlight.training.start.
+    file; see rimlight.training.start. studio: trains this network of the studio's instead of model.
     """
 
     name: str
@@ -95,6 +105,7 @@ class Config:
     compile: bool = False
     seed: int = 0
     init: str = "none"
+    studio: StudioConfig | None = None
 
     def __post_init__(self) -> None:
         _check_config(self)
@@ -126,6 +137,7 @@ def _check_stage(stage: Stage) -> None:
 
 
 def _check_config(config: Config) -> None:
+    _check_studio(config)
     names = [stage.name for stage in config.stages]
     if not names or len(set(names)) != len(names):
         raise ConfigError(f"expected at least one stage, each with its own name, got {names}")
@@ -140,3 +152,21 @@ def _check_config(config: Config) -> None:
             f"expected clip_norm above 0, weight_decay and warmup of 0 or more, got {config.clip_norm}, "
             f"{config.weight_decay} and {config.warmup}"
         )
+
+
+def _check_studio(config: Config) -> None:
+    for stage in config.stages:
+        where = f"stage {stage.name!r}"
+        if (config.studio is None) != (stage.marks is None):
+            raise ConfigError(f"{where}: expected marks for the studio's networks, and for them only")
+        if config.studio is None or stage.marks is None:
+            continue
+        if stage.factors or stage.plan.photos:
+            raise ConfigError(
+                f"{where}: the studio's networks have no guided filter and take no photos; set them to none"
+            )
+        least = config.studio.frames if config.studio.job == "matting" else 2
+        if stage.plan.frames < least:
+            raise ConfigError(f"{where}: expected clips of {least} frames or more, got {stage.plan.frames}")
+        if stage.marks.crops and stage.marks.crop_to % STRIDE:
+            raise ConfigError(f"{where}: expected crop_to in multiples of {STRIDE}, got {stage.marks.crop_to}")

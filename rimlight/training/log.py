@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -12,20 +12,21 @@ from rimlight.errors import TrainingError
 from rimlight.training.task import NAMES
 
 RATES = ("lr_encoder", "lr_rest", "lr_refiner")
-COLUMNS = ("step", "stage", "total", *NAMES, *RATES, "grad_norm", "seconds", "images_per_s")
+FIRST = ("step", "stage", "total")
+LAST = (*RATES, "grad_norm", "seconds", "images_per_s")
 TEXTS = ("stage",)  # all others are numbers
 
 
 class Log:
     """Appends rows to a file; a context manager.
 
-    kept_bytes: length of what is kept of an older file, of which the rest is cut off; 0 begins anew, as does a file
-    that is not there, since a checkpoint may have travelled alone.
+    losses: names of the columns between FIRST and LAST. kept_bytes: length of what is kept of an older file, of which
+    the rest is cut off; 0 begins anew, as does a file that is not there, since a checkpoint may have travelled alone.
     Raises TrainingError if the file cannot be written, or is shorter than that.
     """
 
-    def __init__(self, path: Path, kept_bytes: int = 0) -> None:
-        self._path = path
+    def __init__(self, path: Path, kept_bytes: int = 0, losses: Sequence[str] = NAMES) -> None:
+        self._path, self._columns = path, (*FIRST, *losses, *LAST)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             kept_bytes = kept_bytes if path.exists() else 0
@@ -39,7 +40,7 @@ class Log:
         self._file.seek(kept_bytes)
         self._file.truncate()
         if not kept_bytes:
-            self._write(COLUMNS)
+            self._write(self._columns)
 
     @property
     def bytes(self) -> int:
@@ -47,8 +48,8 @@ class Log:
         return self._file.tell()
 
     def add(self, row: Mapping[str, float | str]) -> None:
-        """Write a row of values by COLUMNS; a loss that a stage does not have stays empty."""
-        self._write([_text(row[name]) if name in row else "" for name in COLUMNS])
+        """Write a row of values by column; a loss that a stage does not have stays empty."""
+        self._write([_text(row[name]) if name in row else "" for name in self._columns])
 
     def __enter__(self) -> Log:
         return self
@@ -75,11 +76,17 @@ def read(path: Path) -> dict[str, list[float | str | None]]:
             rows = list(csv.DictReader(file))
     except (OSError, ValueError) as error:
         raise TrainingError(f"cannot read the log {path}: {error}") from error
-    if not rows or tuple(rows[0]) != COLUMNS:
+    names = tuple(rows[0]) if rows else ()
+    if names[: len(FIRST)] != FIRST or names[-len(LAST) :] != LAST:
         raise TrainingError(
-            f"expected rows of {', '.join(COLUMNS[:4])} … in {path}, got {list(rows[0]) if rows else 'none'}"
+            f"expected rows of {', '.join(FIRST)}, losses … {', '.join(LAST)} in {path}, got {list(names) or 'none'}"
         )
-    return {name: [_value(name, row[name]) for row in rows] for name in COLUMNS}
+    return {name: [_value(name, row[name]) for row in rows] for name in names}
+
+
+def losses_in(columns: Mapping[str, list[float | str | None]]) -> list[str]:
+    """Names of the losses that a log has columns for."""
+    return [name for name in columns if name not in (*FIRST, *LAST)]
 
 
 def numbers(columns: Mapping[str, list[float | str | None]], name: str) -> list[float]:

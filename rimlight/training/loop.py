@@ -45,7 +45,7 @@ def run(
     """
     stop = stop or threading.Event()
     steps, unsaved_s, ending = 0, 0.0, False
-    with Log(folder / LOG, log_bytes) if leader else nullcontext() as log:
+    with Log(folder / LOG, log_bytes, trainer.losses) if leader else nullcontext() as log:
         while not (trainer.done or ending or steps == leg.steps):
             wish = stop.is_set() or (leg.until_s is not None and clock() >= leg.until_s)
             made = trainer.step(batches, wish)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from rimlight.errors import TrainingError
-from rimlight.model.network import MattingNetwork
 from rimlight.training.config import Config, Rates, Stage
 
 PARTS = {"backbone": "encoder", "refiner": "refiner"}  # all others are "rest"
@@ -16,10 +15,10 @@ PARTS = {"backbone": "encoder", "refiner": "refiner"}  # all others are "rest"
 
 def part_of(name: str) -> str:
     """Field of Rates that a parameter or module falls under."""
-    return PARTS.get(name.partition(".")[0], "rest")
+    return next((PARTS[piece] for piece in name.split(".") if piece in PARTS), "rest")
 
 
-def build(network: MattingNetwork, config: Config) -> torch.optim.AdamW:
+def build(network: nn.Module, config: Config) -> torch.optim.AdamW:
     """AdamW with a group for each part, weights and what does not decay apart; rates are set later."""
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
@@ -40,7 +39,7 @@ def set_rates(optimiser: torch.optim.Optimizer, rates: Rates, share: float) -> N
         group["lr"] = getattr(rates, group["part"]) * share
 
 
-def enter(network: MattingNetwork, stage: Stage) -> None:
+def enter(network: nn.Module, stage: Stage) -> None:
     """Set what learns in a stage: parts of rate 0 neither move nor count statistics; unused heads rest too."""
     unused = set()
     if not stage.losses.coarse:
@@ -52,7 +51,8 @@ def enter(network: MattingNetwork, stage: Stage) -> None:
         parameter.grad = None
     for name, module in network.named_modules():
         if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
-            module.train(_learns(name, stage) and not stage.frozen_norms)
+            frozen = stage.frozen_norms or (stage.frozen_encoder_norms and part_of(name) == "encoder")
+            module.train(_learns(name, stage) and not frozen)
 
 
 def memory_of(optimiser: torch.optim.Optimizer, network: nn.Module) -> dict[str, Tensor]:

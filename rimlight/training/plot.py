@@ -12,7 +12,6 @@ import numpy as np
 
 from rimlight.errors import MissingExtraError, TrainingError
 from rimlight.training import log
-from rimlight.training.task import NAMES
 
 INCHES = (11.0, 7.0)
 COLOURS = ("#c2410c", "#1d4ed8", "#0f766e", "#7c3aed", "#a16207", "#475569", "#be185d", "#15803d")
@@ -44,7 +43,7 @@ def _figure(columns: dict[str, list[float | str | None]]) -> Any:
         raise MissingExtraError("a picture of the losses", "matplotlib", "train") from error
     figure = Figure(figsize=INCHES, layout="constrained")
     panels = figure.subplots(2, 2, sharex=True).flat
-    losses = [name for name in NAMES if not all(map(math.isnan, log.numbers(columns, name)))]
+    losses = [name for name in log.losses_in(columns) if not all(map(math.isnan, log.numbers(columns, name)))]
     groups = (["total"], losses, log.RATES, ["grad_norm"])
     for panel, names, title in zip(panels, groups, ("total", "losses", "learning rates", "gradient"), strict=True):
         _draw(panel, columns, names)

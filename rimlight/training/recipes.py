@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from rimlight.errors import ConfigError
 from rimlight.training.config import Config, LossWeights, Rates, Stage
+from rimlight.training.studio import recipes as studio
 from rimlight.training.synthesis.plan import Plan
 
 PORTRAITS = 25_820 + 420  # stills the paper trains on: 75 % of AISegment, and Adobe's pictures of people
@@ -72,7 +73,17 @@ def smoke() -> Config:
     return Config("smoke", (images, video, full), averaging=0.9, warmup=10)
 
 
-RECIPES: dict[str, Callable[[], Config]] = {"paper": paper, "preview": preview, "smoke": smoke}
+RECIPES: dict[str, Callable[[], Config]] = {
+    "paper": paper,
+    "preview": preview,
+    "smoke": smoke,
+    "studio-propagation": studio.propagation,
+    "studio-propagation-preview": studio.propagation_preview,
+    "studio-propagation-smoke": studio.propagation_smoke,
+    "studio-matting": studio.matting,
+    "studio-matting-preview": studio.matting_preview,
+    "studio-matting-smoke": studio.matting_smoke,
+}
 
 
 def recipe(name: str) -> Config:

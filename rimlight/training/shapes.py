@@ -40,9 +40,11 @@ class Shapes:
         plan = self._plans[stage]
         numbers = self._numbers(plan.batch, step)
         drawn = [draw(number, plan.size, plan.frames, step) for number in numbers]
-        images, alpha, foreground = (torch.stack(parts).to(self._device) for parts in zip(*drawn, strict=True))
+        images, alpha, foreground, backdrop = (
+            torch.stack(parts).to(self._device) for parts in zip(*drawn, strict=True)
+        )
         real = torch.tensor([number % NATURAL_EVERY == NATURAL_EVERY - 1 for number in numbers], device=self._device)
-        return Batch(images, alpha, foreground, real)
+        return Batch(images, alpha, foreground, real, backdrop)
 
     def photos(self, stage: int, step: int) -> tuple[Tensor, Tensor] | None:
         """The share of photos of batch `step`, with masks."""
@@ -50,16 +52,16 @@ class Shapes:
         if not plan.photos:
             return None
         drawn = [draw(number, plan.size, 1, step) for number in self._numbers(plan.photos, step)]
-        images = torch.cat([image for image, _, _ in drawn]).to(self._device)
-        masks = torch.cat([alpha for _, alpha, _ in drawn]).to(self._device)
+        images = torch.cat([image for image, *_ in drawn]).to(self._device)
+        masks = torch.cat([alpha for _, alpha, *_ in drawn]).to(self._device)
         return images, (masks > 0.5).float()
 
     def _numbers(self, count: int, step: int) -> list[int]:
         return [(step * count + index) % CLIPS for index in range(count)][self._rank :: self._world]
 
 
-def draw(number: int, size: tuple[int, int], frames: int, step: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Images (T, 3, H, W), alpha (T, 1, H, W) and foreground (T, 3, H, W) of clip `number`, float32 0..1.
+def draw(number: int, size: tuple[int, int], frames: int, step: int = 0) -> tuple[Tensor, ...]:
+    """Images (T, 3, H, W), alpha (T, 1, H, W), foreground and backdrop (T, 3, H, W) of clip `number`, float32 0..1.
 
     step only tells where a still looks into the clip.
     """
@@ -68,11 +70,10 @@ def draw(number: int, size: tuple[int, int], frames: int, step: int = 0) -> tupl
     x = (torch.arange(width, dtype=torch.float64).view(1, -1) - width / 2) / height
     first = step // CLIPS if frames == 1 else 0
     pictures = [_picture(number, 0.3 * (first + frame), y, x) for frame in range(frames)]
-    images, alphas, foregrounds = (torch.stack(parts).float() for parts in zip(*pictures, strict=True))
-    return images, alphas, foregrounds
+    return tuple(torch.stack(parts).float() for parts in zip(*pictures, strict=True))
 
 
-def _picture(number: int, time: float, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _picture(number: int, time: float, y: Tensor, x: Tensor) -> tuple[Tensor, ...]:
     centre_x = 0.2 * math.sin(number + time)
     centre_y = 0.42 + 0.04 * math.cos(1.7 * number + time)
     angle = torch.atan2(y - centre_y, x - centre_x)
@@ -82,7 +83,7 @@ def _picture(number: int, time: float, y: Tensor, x: Tensor) -> tuple[Tensor, Te
     alpha = torch.clamp(torch.maximum(head, body) / EDGE + 0.5, 0, 1)[None]  # (1, H, W)
     foreground = _stripes(number, 9.0, y + 0.3 * x, 0.62)
     backdrop = _stripes(number + 3, 14.0, x - 0.4 * y + 0.02 * time, 0.38)
-    return alpha * foreground + (1 - alpha) * backdrop, alpha, foreground
+    return alpha * foreground + (1 - alpha) * backdrop, alpha, foreground, backdrop
 
 
 def _stripes(number: int, waves: float, along: Tensor, grey: float) -> Tensor:

@@ -11,14 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from rimlight.errors import ConfigError, DataError, TrainingError
-from rimlight.model.network import MattingNetwork
-from rimlight.training import averaging, optimiser, schedule, start
+from rimlight.training import averaging, optimiser, schedule, systems
 from rimlight.training.checkpoint import State
 from rimlight.training.config import Config, Rates, Stage
 from rimlight.training.devices import Worker, computes_in_bfloat16
 from rimlight.training.schedule import Position
 from rimlight.training.sources import Batches
-from rimlight.training.task import Task, total
+from rimlight.training.task import total
 
 Clock = Callable[[], float]
 
@@ -49,9 +48,7 @@ class Trainer:
         self.config, self._worker, self._clock = config, worker, clock
         self.position = state.position if state else Position()
         network, self.begun = _begun(config, state)
-        prepared = worker.prepare(network)
-        assert isinstance(prepared, MattingNetwork)
-        self._network = prepared
+        self._network = worker.prepare(network)
         if config.channels_last:
             self._network = self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._optimiser = optimiser.build(self._network, config)
@@ -60,13 +57,17 @@ class Trainer:
             optimiser.remember(self._optimiser, self._network, state.optimiser)
             for name, tensor in self._average.items():
                 tensor.copy_(state.average[name])
-        if config.compile:  # the guided filter's padding, compiled, fails in channels_last (PyTorch 2.13)
-            self._network.backbone.compile()
-            self._network.decoder.compile()
-        self._task = Task(self._network, computes_in_bfloat16(config.precision, worker.device))
+        if config.compile:
+            systems.compile_parts(self._network)
+        self._task = systems.task_of(self._network, computes_in_bfloat16(config.precision, worker.device))
         self._call: nn.Module = self._task
         self._entered: int | None = None
         self._marked_s = 0.0
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Names of the losses in the rows of steps."""
+        return systems.losses_of(self.config)
 
     @property
     def done(self) -> bool:
@@ -86,8 +87,7 @@ class Trainer:
         gradient is not finite, before the weights are touched.
         """
         stage = self._enter(batches)
-        factor = stage.factors[self.position.step % len(stage.factors)] if stage.factors else 0
-        found: dict[str, Tensor] = self._call(*self._inputs(batches, stage), factor)
+        found: dict[str, Tensor] = self._call(*self._inputs(batches, stage))
         loss = total(found, stage.losses)
         self._optimiser.zero_grad(set_to_none=True)
         self._worker.backward(loss)
@@ -114,15 +114,18 @@ class Trainer:
             self._entered, self._marked_s = index, self._clock()  # reading is no training
         return stage
 
-    def _inputs(self, batches: Batches, stage: Stage) -> tuple[object, object]:
+    def _inputs(self, batches: Batches, stage: Stage) -> tuple[object, ...]:
         index, step = self.position.stage, self.position.total
+        if self.config.studio:
+            return (batches.clip(index, step),)
+        factor = stage.factors[self.position.step % len(stage.factors)] if stage.factors else 0
         photos = batches.photos(index, step)
         if (photos is None) != (stage.plan.photos == 0):
             raise DataError(
                 f"stage {stage.name!r}: expected {stage.plan.photos} photos with person masks a step, got "
                 f"{'none' if photos is None else len(photos[0])}; add data that has them, or set plan.photos"
             )
-        return batches.clip(index, step), photos
+        return batches.clip(index, step), photos, factor
 
     def _agree(self, scalars: dict[str, Tensor], stop: bool) -> tuple[dict[str, float], float, bool]:
         """Means over all processes, the first one's seconds since the step before, and whether any wants to stop."""
@@ -164,13 +167,11 @@ def check_shares(config: Config, world: int) -> None:
             )
 
 
-def _begun(config: Config, state: State | None) -> tuple[MattingNetwork, str]:
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
-        torch.manual_seed(config.seed)
-        network = MattingNetwork(config.model)
+def _begun(config: Config, state: State | None) -> tuple[nn.Module, str]:
+    network = systems.network_of(config)
     network.train()
     if state is None:
-        return network, start.begin(network, config.init)
+        return network, systems.begin(network, config)
     wanted = averaging.floating(network)
     for tensors in (state.network, state.average):
         if {name: t.shape for name, t in tensors.items()} != {name: t.shape for name, t in wanted.items()}:

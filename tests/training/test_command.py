@@ -95,7 +95,7 @@ def test_wrong_options_are_refused_in_one_line(run: Runs, tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     for options, said in (
         (("--data", "shapes"), "expected a recipe: --recipe paper, preview, smoke"),
-        (("--data", "shapes", "--recipe", "none"), "expected a recipe of paper, preview, smoke, got 'none'"),
+        (("--data", "shapes", "--recipe", "none"), "expected a recipe of paper, preview, smoke, studio-propagation, "),
         (("--data", "shapes", "--recipe", "none.json"), "cannot read the recipe none.json"),
         (("--data", "shapes", "--recipe", "bad.json"), "bad.json: missing 2 required positional arguments"),
         (("--data", "shapes", "--recipe", "tiny.json", "--set", "sed=1"), "there is no 'sed'"),

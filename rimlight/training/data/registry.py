@@ -11,6 +11,7 @@ from rimlight.training.data.layouts import (
     aisegment,
     common,
     composition1k,
+    dvm,
     folder,
     p3m10k,
     packed,
@@ -22,7 +23,7 @@ Finder = Callable[[Path], list[Item]]
 
 LAYOUTS: dict[str, Finder] = {
     module.LAYOUT: module.find
-    for module in (aisegment, composition1k, videomatte240k, videomatting108, p3m10k, folder, packed)
+    for module in (aisegment, composition1k, videomatte240k, videomatting108, p3m10k, dvm, folder, packed)
 }
 
 

@@ -35,6 +35,7 @@ USUAL: Ratio = (90, 5, 5)
 PUBLISHED: dict[str, dict[str, Split]] = {
     "videomatte240k": {"test": "test", "val": "val"},
     "composition1k": {"test": "test"},
+    "dvm": {"test": "test"},
     "p3m10k": {"train": "train", "P3M-500-P": "val", "P3M-500-NP": "test"},
 }
 PREFERRED = {"videomatting108": "val"}  # validation and test come out of the authors' validation clips first

@@ -27,13 +27,15 @@ class Batch:
     """Clips with their truth, all 0..1, on the device of the pool.
 
     real: true where the foreground's colour is unknown: natural scenes, which have no foreground and no composition
-    loss. Where alpha is 0 the foreground's colour means nothing.
+    loss. Where alpha is 0 the foreground's colour means nothing. backdrop: what stands behind, the picture itself in
+    natural scenes; None where a source does not tell.
     """
 
     images: Tensor  # (B, T, 3, H, W) float32
     alpha: Tensor  # (B, T, 1, H, W) float32
     foreground: Tensor  # (B, T, 3, H, W) float32, straight
     real: Tensor  # (B,) bool
+    backdrop: Tensor | None = None  # (B, T, 3, H, W) float32
 
 
 def make(pool: Pool, plan: Plan, step: int, seed: int, rank: int = 0, world: int = 1, stage: int = 0) -> Batch:
@@ -43,16 +45,17 @@ def make(pool: Pool, plan: Plan, step: int, seed: int, rank: int = 0, world: int
     to the last bit every time. Raises DataError where the pool has neither backdrops nor scenes, or nobody is in it.
     """
     check(pool)
-    images, alphas, foregrounds, real = [], [], [], []
+    images, alphas, foregrounds, backdrops, real = [], [], [], [], []
     for index in _share(plan.batch, rank, world):
         dice = Dice(seed, stage, step, "clip", index)
         made = scenes.scene(dice, pool, plan)
         images.append(scenes.filmed(dice.of("camera"), made, plan))
         alphas.append(made.alpha)
         foregrounds.append(made.foreground)
+        backdrops.append(made.backdrop)
         real.append(made.real)
     told = torch.tensor(real, device=pool.device)
-    return Batch(torch.stack(images), torch.stack(alphas), torch.stack(foregrounds), told)
+    return Batch(torch.stack(images), torch.stack(alphas), torch.stack(foregrounds), told, torch.stack(backdrops))
 
 
 def make_photos(

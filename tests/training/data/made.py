@@ -14,6 +14,7 @@ from rimlight.types import UInt8Array
 from ...realtime.sources.media import write_video
 
 HEIGHT, WIDTH = 24, 32
+DVM_FRAMES = 3
 
 
 def picture(seed: int, height: int = HEIGHT, width: int = WIDTH) -> UInt8Array:
@@ -116,6 +117,18 @@ def videomatting108(root: Path, train: int = 4, held: int = 3) -> Path:
     (root / "frame_corr.json").write_text(json.dumps(table))
     (root / "train_videos.txt").write_text("\n".join(names[:train]) + "\n")
     (root / "val_videos.txt").write_text("\n".join(names[train:]) + "\n")
+    return root
+
+
+def dvm(root: Path) -> Path:
+    for number, (part, name) in enumerate((("train", "woman"), ("train", "boy"), ("test", "bride"))):
+        base = root / "fg" / "image" / part
+        pair(base / "fg" / f"{name}.png", base / "alpha" / f"{name}.png", number)
+    for part in ("train", "test"):
+        clip, seeds = root / "fg" / "video" / part / "0000", range(DVM_FRAMES)
+        movie(clip / "f.mp4", (picture(seed) for seed in seeds))
+        movie(clip / "a.mp4", (grey(alpha(seed)) for seed in seeds))
+        movie(root / "bg" / part / "0000.mp4", (picture(seed) for seed in seeds))
     return root
 
 

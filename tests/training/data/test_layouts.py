@@ -162,6 +162,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "videomatte240k": made.videomatte240k,
     "videomatting108": made.videomatting108,
     "p3m10k": made.p3m10k,
+    "dvm": made.dvm,
     "folder": made.folder,
     "packed": made.packed,
 }
