@@ -61,16 +61,22 @@ def _stages(core: Any, status: Status, totals: dict[str, tuple[int, float]]) -> 
 
 
 def serve_metrics(live: Live, port: int) -> tuple[int, Callable[[], None]]:
-    """Answer scrapes of http://127.0.0.1:port/metrics; returns the port, for a port of 0, and what ends it.
+    """Answer scrapes of http://127.0.0.1:port/metrics; as serve_collector."""
+    return serve_collector(Collector(live), port, "--metrics-port")
 
-    Raises MissingExtraError without prometheus-client, SinkError where the port cannot be used.
+
+def serve_collector(collector: Any, port: int, asked_by: str) -> tuple[int, Callable[[], None]]:
+    """Answer scrapes with what a collector says; returns the port, for a port of 0, and what ends it.
+
+    asked_by: the option, for the error. Raises MissingExtraError without prometheus-client, SinkError where the port
+    cannot be used.
     """
     try:
         from prometheus_client import CollectorRegistry, start_http_server
     except ImportError as error:
-        raise MissingExtraError("--metrics-port", "prometheus-client", "metrics") from error
+        raise MissingExtraError(asked_by, "prometheus-client", "metrics") from error
     registry = CollectorRegistry()
-    registry.register(Collector(live))
+    registry.register(collector)
     try:
         server, _ = start_http_server(port, "127.0.0.1", registry)
     except OSError as error:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rimlight.errors import JobError
+from rimlight.kernels.processors import processors
 from rimlight.realtime.backdrops import open_backdrop
-from rimlight.realtime.governor import processors
 from rimlight.realtime.jobs.crew import Crew
 from rimlight.realtime.jobs.outputs import Output, open_output
 from rimlight.realtime.jobs.plan import Plan, Share, plan_jobs
@@ -67,7 +67,7 @@ def _transparent(backdrop: str) -> bool:
 
 
 def _jobs(plan: Plan, output: Output, settings: Settings) -> list[Job]:
-    threads = max(1, processors() // len(plan.shares))
+    threads = max(1, int(processors()) // len(plan.shares))
     settings = replace(settings, threads=settings.threads or threads)
     return [Job(number, plan.path, share, output, settings, threads) for number, share in enumerate(plan.shares)]
 

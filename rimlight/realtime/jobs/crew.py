@@ -45,7 +45,7 @@ class Crew:
     def __enter__(self) -> Crew:
         resource_tracker.ensure_running()  # starting it lets interrupts through
         try:
-            with _deaf_to_interrupts():
+            with deaf_to_interrupts():
                 for job in self._jobs:
                     self._start(job)
         except BaseException:
@@ -76,11 +76,7 @@ class Crew:
         return report
 
     def _death(self, job: Job) -> str:
-        process = self._processes[job.number]
-        process.join(STOP_S)
-        code = process.exitcode or 0
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return f"the process {how}; if memory was short, use fewer --jobs"
+        return f"{death_of(self._processes[job.number])}; if memory was short, use fewer --jobs"
 
     def _end(self, patience_s: float) -> None:
         with undisturbed():
@@ -97,6 +93,14 @@ class Crew:
             self._processes, self._readers = [], []
 
 
+def death_of(process: SpawnProcess) -> str:
+    """How a process ended that was not asked to, in words."""
+    process.join(STOP_S)
+    code = process.exitcode or 0
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return f"the process {how}"
+
+
 def _join(processes: Sequence[SpawnProcess], patience_s: float) -> None:
     due_s = time.perf_counter() + patience_s
     for process in processes:
@@ -104,7 +108,7 @@ def _join(processes: Sequence[SpawnProcess], patience_s: float) -> None:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
+def deaf_to_interrupts() -> Iterator[None]:
     """What is begun here never hears Ctrl-C, from its first moment on; for us it is only held back."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

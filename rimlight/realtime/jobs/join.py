@@ -23,6 +23,7 @@ from rimlight.realtime.sinks.file import FINEST_HZ, time_base
 from rimlight.realtime.sinks.formats import KINDS
 from rimlight.realtime.sinks.sound import Sound
 
+BIT_EXACT = {"fflags": "bitexact"}  # Matroska and WebM would take their file's number by chance
 ALPHA_TAG = "alpha_mode"  # of the stream: without it browsers do not look for alpha
 
 Looks: TypeAlias = tuple[object, ...]
@@ -69,17 +70,17 @@ class Clock:
         return self._last
 
 
-def join(parts: Sequence[Part], whole: Path, target: Path, info: StreamInfo) -> None:
+def join(parts: Sequence[Part], whole: Path, target: Path, info: StreamInfo, *, keep: bool = False) -> None:
     """Write the video of all parts and the sound of info.sound_from to whole; each part is removed once it is copied.
 
-    whole: the file to write; target: the name to speak of. Raises JobError where the parts do not fit together,
-    SinkError where the file cannot be written.
+    whole: the file to write, the same bytes from the same parts; target: the name to speak of. keep: leave the parts
+    where they are. Raises JobError where the parts do not fit together, SinkError where the file cannot be written.
     """
     if not parts:
         raise JobError(f"no frame of the source could be decoded, so {target} is not written; record or copy it again")
     form = KINDS[target.suffix.lower()].container
     ticks = time_base(info.rate)
-    with _said(target), av.open(f"file:{whole}", "w", format=form) as output:
+    with _said(target), av.open(f"file:{whole}", "w", format=form, options=BIT_EXACT) as output:
         stream, looks = _stream_like(parts[0][0], output, info.rate)
         sound = Sound(info.sound_from, output, target) if info.sound_from is not None else None
         with closing(sound) if sound else nullcontext():
@@ -87,8 +88,9 @@ def join(parts: Sequence[Part], whole: Path, target: Path, info: StreamInfo) -> 
             begun = _Whole(output, stream, looks, _clock(stream, info.rate), sound)
             for path, begin_s in parts:
                 if not begun.takes(path, round(begin_s / ticks) * ticks):
-                    raise JobError(f"the parts of {target} came out encoded differently; leave out --jobs")
-                path.unlink()
+                    raise JobError(f"the parts of {target} came out encoded differently; mat it in one go")
+                if not keep:
+                    path.unlink()
             if sound is not None:
                 sound.copy()
 

@@ -28,11 +28,12 @@ SINKS = ("file", "pictures", "null")
 class Share:
     """What one job does.
 
-    own: the frames it writes. read: those and the ones before, which fill its memory. begins_s: pts_s of the first own.
+    own: the frames it writes. read: those and the ones before, which fill its memory; None for all of the file.
+    begins_s: pts_s of the first own.
     """
 
     own: range
-    read: range
+    read: range | None
     begins_s: float
 
     def __str__(self) -> str:
@@ -72,16 +73,24 @@ def plan_jobs(source: str, sink: str, jobs: int, batch: int = 1) -> Plan:
 
 def frame_times(path: Path) -> list[float]:
     """pts_s of every frame that FileSource gives of an undamaged file; empty where timestamps are not to be used."""
+    return frame_places(path)[0]
+
+
+def frame_places(path: Path) -> tuple[list[float], list[int]]:
+    """The same, and which of the frames are keyframes."""
     decoding = Decoding(path)
     try:
         first = next(decoding.pictures(), None)
         index = read_index(path)
         if first is None or first.pts is None or index is None:
-            return []
-        seconds = [decoding.seconds(time) or 0.0 for time in index.since(first.pts).times]
+            return [], []
+        index = index.since(first.pts)
+        seconds = [decoding.seconds(time) or 0.0 for time in index.times]
     finally:
         decoding.close()
-    return [time_s - seconds[0] for time_s in seconds]
+    shown = {time: position for position, time in enumerate(index.times)}
+    keys = [shown[time] for time, _ in index.keys if time in shown]
+    return [time_s - seconds[0] for time_s in seconds], keys
 
 
 def share_out(times: list[float], jobs: int, batch: int = 1) -> tuple[Share, ...]:

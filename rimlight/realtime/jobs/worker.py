@@ -104,7 +104,7 @@ def mat(job: Job, wrote: Callable[[], None]) -> Finished:
             part = job.output.part(job.number, job.share.own.start)
             with Own(part, job.share.begins_s, job.output.start_s, wrote) as own:
                 run(source, matter, Painter(job.settings, backdrop, own.wants), own, stats)
-        device = matter.backend.device if matter.backend else ""
+        device = matter.device
     finally:
         matter.close()
         backdrop.close()

@@ -50,8 +50,9 @@ class FileSink(Ends):
         overwrite: bool = True,
         preset: str | None = None,
         crf: int | None = None,
+        threads: int | None = None,
     ) -> None:
-        options = Options(alpha, overwrite, preset, crf)
+        options = Options(alpha, overwrite, preset, crf, threads)
         self._target = Path(path)
         self._info = info
         container, form = choose(self._target, options)
@@ -185,7 +186,8 @@ def time_base(rate: Fraction) -> Fraction:
 def from_spec(path: str, info: StreamInfo, options: Options) -> FileSink:
     """Open a file for the registry."""
     return FileSink(
-        path, info, alpha=options.alpha, overwrite=options.overwrite, preset=options.preset, crf=options.crf
+        path, info, alpha=options.alpha, overwrite=options.overwrite, preset=options.preset, crf=options.crf,
+        threads=options.threads,
     )  # fmt: skip
 
 

@@ -1,0 +1,204 @@
+"""What the user names to what is to be matted: folders, patterns, lists, tables and URLs to single files."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from rimlight.batch.storage import ABSENT, Stamp, below, filesystem, is_url, normal, stamp, stamp_of
+from rimlight.errors import SourceError
+
+SUFFIXES = frozenset({
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv", ".3gp",
+    ".ogv", ".mxf", ".y4m", ".h264", ".hevc",
+})  # fmt: skip
+WILD = "*?["
+LOOKS = ("backdrop", "feather", "shift")  # columns of a table that stand in for options
+NUMBERS = {"feather", "shift"}
+COLUMNS = ("source", "out", *LOOKS)
+HIDDEN = ".rimlight"  # folder of what a batch knows, below its outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A file to be matted. source: absolute path or URL. out: name below the folder of outputs, with / between parts.
+
+    look: options of its row in a table, by name.
+    """
+
+    source: str
+    out: str
+    stamp: Stamp
+    look: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A file and the name that it has below what the user named; the output's own name if out is set."""
+
+    source: str
+    name: str
+    stamp: Stamp | None = None
+    out: str = ""
+    look: tuple[tuple[str, str], ...] = ()
+
+
+def expand(sources: Iterable[str], out: str, suffix: str) -> list[Asked]:
+    """All files that the sources name, once each, with the names of their outputs, ending in suffix.
+
+    A source is a video, a folder (all videos in it), a pattern (**/*.mp4), @LIST (a path or URL per line) or a .csv
+    with the column source and, as wanted, out, backdrop, feather, shift; paths in lists are relative to the working
+    folder. Outputs keep the folders below what was named. Raises SourceError where a source has no file, or where two
+    files would have one output or an output be one of the files.
+    """
+    found: dict[str, Asked] = {}
+    for source in sources:
+        for one in _named(source, out):
+            name = one.out or str(PurePosixPath(one.name).with_suffix(suffix))
+            found.setdefault(one.source, Asked(one.source, _inside(name), one.stamp or _stamp(one.source), one.look))
+    _check(found.values(), out)
+    return list(found.values())
+
+
+def lasting(backdrop: str) -> str:
+    """A backdrop's path in full, since workers may be in other folders; whatever is no path as it is."""
+    return os.path.abspath(backdrop) if os.path.exists(backdrop) else backdrop
+
+
+def _named(source: str, out: str) -> Iterator[_Named]:
+    if source.startswith("@"):
+        return _relative(_Named(normal(line), "") for line in _lines(Path(source[1:])))
+    if source.lower().endswith(".csv"):
+        return _relative(_rows(Path(source)))
+    some = list(_remote(source) if is_url(source) else _local(source, out))
+    if not some:
+        raise SourceError(f"no video in {source}; known endings are {' '.join(sorted(SUFFIXES))}")
+    return iter(some)
+
+
+def _local(source: str, out: str) -> Iterator[_Named]:
+    path = Path(normal(source))
+    if path.is_dir():
+        yield from _files_in(path, Path(out))
+    elif path.exists() or not any(sign in source for sign in WILD):
+        yield _Named(str(path), path.name)
+    else:
+        root = _root(path.parts)
+        for one in sorted(glob.glob(str(path), recursive=True)):
+            if Path(one).is_dir():
+                yield from (_Named(file.source, f"{_below(root, one)}/{file.name}") for file in _files_in(Path(one)))
+            else:
+                yield _Named(one, _below(root, one))
+
+
+def _files_in(folder: Path, besides: Path | None = None) -> Iterator[_Named]:
+    """Videos at any depth, without hidden folders and without those of the folder of outputs below."""
+    skip = besides.resolve() if besides is not None else None
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and Path(here, name).resolve() != skip
+        )  # fmt: skip
+        for name in sorted(names):
+            if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
+                path = Path(here, name)
+                yield _Named(str(path), path.relative_to(folder).as_posix())
+
+
+def _remote(source: str) -> Iterator[_Named]:
+    system, path = filesystem(source)
+    if any(sign in path for sign in WILD):
+        root, found = "/".join(_root(path.split("/"))), system.glob(path, detail=True)
+    elif system.isdir(path):
+        root, found = path.rstrip("/"), system.find(path, detail=True)
+    else:
+        yield _Named(normal(source), PurePosixPath(path).name)
+        return
+    for name, info in sorted(found.items()):
+        hidden = any(part.startswith(".") for part in name[len(root) :].split("/"))
+        if info.get("type") == "file" and PurePosixPath(name).suffix.lower() in SUFFIXES and not hidden:
+            yield _Named(system.unstrip_protocol(name), name[len(root) :].strip("/"), stamp_of(info))
+
+
+def _lines(path: Path) -> list[str]:
+    lines = [line.strip() for line in _text(path).splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _rows(path: Path) -> Iterator[_Named]:
+    table = csv.DictReader(_text(path).splitlines())
+    names = table.fieldnames or []
+    unknown = [name for name in names if name not in COLUMNS]
+    if "source" not in names or unknown:
+        raise SourceError(
+            f"{path}: expected columns source and perhaps {', '.join(COLUMNS[1:])}, got {', '.join(names)}"
+        )
+    for row in table:
+        look = tuple((name, lasting(row[name])) for name in LOOKS if row.get(name))
+        _check_numbers(dict(look), path)
+        yield _Named(normal(row["source"]), "", out=row.get("out") or "", look=look)
+
+
+def _check_numbers(look: dict[str, str], path: Path) -> None:
+    for name in NUMBERS & look.keys():
+        if not re.fullmatch(r"-?\d+(\.\d*)?", look[name]):
+            raise SourceError(f"{path}: expected a number as {name}, got {look[name]}")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"the list {path} cannot be read: {error}; it is to be a text in UTF-8") from error
+
+
+def _relative(named: Iterable[_Named]) -> Iterator[_Named]:
+    """Names below the folder that all of a list have in common."""
+    files = list(named)
+    parts = [one.source.replace(os.sep, "/").split("/") for one in files]
+    shortest = min((len(names) - 1 for names in parts), default=0)
+    common = next(
+        (place for place in range(shortest) if len({names[place] for names in parts}) > 1), shortest
+    )  # fmt: skip
+    for one, names in zip(files, parts, strict=True):
+        yield _Named(one.source, "/".join(names[common:]), None, one.out, one.look)
+
+
+def _root(parts: Sequence[str]) -> list[str]:
+    """The folders of a pattern before the first that is wild."""
+    wild = next(place for place, part in enumerate(parts) if any(sign in part for sign in WILD))
+    return list(parts[:wild])
+
+
+def _below(root: list[str], path: str) -> str:
+    return Path(path).relative_to(Path(*root)).as_posix()
+
+
+def _stamp(source: str) -> Stamp:
+    try:
+        return stamp(source)
+    except SourceError:
+        return ABSENT
+
+
+def _inside(name: str) -> str:
+    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or PurePosixPath(name).parts[0] == HIDDEN:
+        raise SourceError(f"expected an output's name below the folder of outputs, such as a/b.mp4, got {name}")
+    return name
+
+
+def _check(asked: Iterable[Asked], out: str) -> None:
+    owners: dict[str, str] = {}
+    sources = {one.source for one in asked}
+    for one in asked:
+        other = owners.setdefault(one.out.casefold(), one.source)
+        if other != one.source:
+            raise SourceError(
+                f"{other} and {one.source} would both be written to {one.out}; name outputs in a .csv, column out"
+            )
+        if normal(below(out, one.out)) in sources:
+            raise SourceError(f"{one.out} in {out} is one of the files to be matted; choose another folder with --out")

@@ -1,0 +1,171 @@
+"""Files by path or URL: looked at, fetched, put in place whole. URLs go through fsspec, the extra "cloud"."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from rimlight.errors import MissingExtraError, RimlightError, SourceError
+
+FACTS = ("ETag", "etag", "md5Hash", "mtime")  # that stores give in lists as well as for one file; any will do
+
+
+class StoreError(RimlightError):
+    """A store or disk did not give or take a file just now; trying again may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a file was like when it was looked at. size: None, and mark: "", where the store did not tell."""
+
+    size: int | None
+    mark: str
+
+    def agrees(self, other: Stamp) -> bool:
+        """Whether the file may be the same as at another time, by all that was told at both."""
+        sizes = None in (self.size, other.size) or self.size == other.size
+        marks = "" in (self.mark, other.mark) or self.mark == other.mark
+        return sizes and marks and (self == ABSENT) == (other == ABSENT)
+
+
+ABSENT = Stamp(None, "")  # of what is not there: it is matted in vain, and so has its place in the report
+
+
+def is_url(place: str) -> bool:
+    """Whether a place is a URL, such as s3://bucket/clip.mp4, and not a path."""
+    return "://" in place
+
+
+def below(folder: str, name: str) -> str:
+    """The place of that name, with / between its parts, in a folder."""
+    return f"{folder.rstrip('/')}/{name}" if is_url(folder) else str(Path(folder, *PurePosixPath(name).parts))
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and the path in it; raises MissingExtraError, SourceError."""
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingExtraError(url, "fsspec", "cloud") from error
+    scheme = url.partition("://")[0]
+    try:
+        found: tuple[Any, str] = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise SourceError(f"{url} needs a package of its store: {error}") from error
+    except ValueError as error:
+        raise SourceError(
+            f"{url} cannot be reached: no store is known as {scheme}; give s3://, gs://, http…"
+        ) from error
+    return found
+
+
+def normal(place: str) -> str:
+    """A place in full, so that one file has one name; raises as filesystem does."""
+    if not is_url(place):
+        return os.path.abspath(place.removeprefix("file:"))
+    system, path = filesystem(place)
+    return str(system.unstrip_protocol(path))
+
+
+def stamp(place: str) -> Stamp:
+    """Size and mark of a file; raises SourceError where there is none, StoreError."""
+    with _said(place):
+        if not is_url(place):
+            known = os.stat(place)
+            return Stamp(known.st_size, str(known.st_mtime_ns))
+        system, path = filesystem(place)
+        return stamp_of(system.info(path))
+
+
+def stamp_of(info: dict[str, Any]) -> Stamp:
+    """The stamp of a file as fsspec describes it."""
+    return Stamp(info.get("size"), next((str(info[name]) for name in FACTS if info.get(name)), ""))
+
+
+def fetch(place: str, folder: Path) -> Path:
+    """A path to read a file from: its own, or of a copy in the folder; raises SourceError, StoreError."""
+    if not is_url(place):
+        return Path(place)
+    system, path = filesystem(place)
+    copy = folder / f"{uuid.uuid4().hex}{PurePosixPath(path).suffix}"
+    with _said(place):
+        system.get_file(path, str(copy))
+    return copy
+
+
+def put(path: Path, place: str) -> None:
+    """Move a file to its place, where it appears whole or not at all; raises StoreError."""
+    try:
+        if is_url(place):
+            _upload(path, place)
+        else:
+            _move(path, Path(place))
+    except OSError as error:
+        reason = error.strerror or error
+        raise StoreError(f"{place} cannot be written: {reason}; make room, or choose another folder") from error
+
+
+def remove(folder: str) -> None:
+    """Remove a folder with all that is in it, if it is there; what a store does not let go of now stays."""
+    if not is_url(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    system, path = filesystem(folder)
+    with suppress(OSError):
+        system.rm(path, recursive=True)
+
+
+def names_in(folder: str) -> list[str]:
+    """Names of the folders and files in a folder, none where there is no such folder."""
+    if not is_url(folder):
+        return os.listdir(folder) if Path(folder).is_dir() else []
+    system, path = filesystem(folder)
+    return [name.rstrip("/").rpartition("/")[2] for name in system.ls(path, detail=False)] if system.isdir(path) else []
+
+
+def present(folder: str, names: Iterable[str]) -> set[str]:
+    """Which of the names, with / between their parts, a folder has files of."""
+    if not is_url(folder):
+        return {name for name in names if Path(below(folder, name)).exists()}
+    system, path = filesystem(folder)
+    if not system.isdir(path):
+        return set()
+    root = path.rstrip("/") + "/"
+    return {found.removeprefix(root) for found in system.find(path)} & set(names)
+
+
+def _upload(path: Path, place: str) -> None:
+    system, target = filesystem(place)
+    draft = f"{target}.{uuid.uuid4().hex}.part"
+    system.makedirs(target.rpartition("/")[0], exist_ok=True)
+    system.put_file(str(path), draft)
+    system.mv(draft, target)
+    path.unlink()
+
+
+def _move(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if path.stat().st_dev != target.parent.stat().st_dev:
+        near = target.with_name(f".{target.stem}.{uuid.uuid4().hex}.part")
+        shutil.move(path, near)
+        path = near
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())  # or a machine that goes down could keep the name and lose what it names
+    path.replace(target)
+
+
+@contextmanager
+def _said(place: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceError(f"no file {place}; check the path") from error
+    except OSError as error:
+        kind = StoreError if is_url(place) else SourceError
+        raise kind(f"{place} cannot be read: {error.strerror or error}; check the store and its permissions") from error

@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rimlight.batch.board import Board
+from rimlight.batch.items import Failed, Item, attempt
+from rimlight.batch.manifest import Manifest
+from rimlight.batch.plan import look_again
+from rimlight.batch.pool import News
+from rimlight.errors import SinkError, SourceError
+from tests.realtime.jobs.runs import same_images
+from tests.realtime.sinks.outputs import packets
+from tests.realtime.sources.media import numbered, read, write_video
+
+from .runs import HerePool, digests, left_over, run_here, states, videos
+
+DIED = Failed("the process was ended by SIGKILL", final=False)
+
+
+def dies(times: int, task: str = "part") -> HerePool:
+    """A pool whose worker dies so often over one kind of step."""
+    left = [times]
+
+    def instead(item: Item) -> News | None:
+        if (item.task, item.number) != (task, 0) or left[0] == 0:
+            return None
+        left[0] -= 1
+        return DIED
+
+    return HerePool(instead=instead)
+
+
+def test_every_video_has_an_output_in_the_same_folder_with_its_frames_and_sound(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in")
+    lines = run_here(clips, tmp_path / "out")
+    assert set(states(lines).values()) == {"done"}
+    assert {name: line.digest for name, line in lines.items()} == digests(tmp_path / "out")
+    assert left_over(tmp_path / "out") == []
+    for name in digests(tmp_path / "out"):
+        assert [frame.pts_s for frame in read(tmp_path / "out" / name)] == [frame.pts_s for frame in read(clips / name)]
+        assert packets(tmp_path / "out" / name, "audio") == packets(clips / name, "audio")
+
+
+@pytest.mark.parametrize("kind", [".mkv", ".mov"])
+def test_a_split_video_is_what_one_part_gives(tmp_path: Path, kind: str) -> None:
+    clips = videos(tmp_path / "in", short=0)
+    pools = {frames: HerePool() for frames in (40, 10_000)}
+    for frames, pool in pools.items():
+        run_here(clips, tmp_path / str(frames), pool, part_frames=frames, kind=kind, backdrop="transparent")
+    tasks = {frames: [item.task for item in pool.given] for frames, pool in pools.items()}
+    assert tasks == {40: ["begin", *["part"] * 3, "join"], 10_000: ["begin"]}
+    assert same_images(*[tmp_path / str(frames) / "sub" / f"long{kind}" for frames in pools])
+
+
+def test_a_real_network_sees_no_border_between_parts(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=0, long_frames=80)
+    for frames in (40, 10_000):
+        run_here(
+            clips, tmp_path / str(frames), part_frames=frames, kind=".mkv", backdrop="transparent", backend="onnx"
+        )  # fmt: skip
+    assert same_images(*[tmp_path / str(frames) / "sub" / "long.mkv" for frames in (40, 10_000)])
+
+
+@pytest.mark.parametrize("kind", [".mp4", ".mkv", ".webm"])
+def test_two_runs_give_the_same_bytes(tmp_path: Path, kind: str) -> None:
+    clips = videos(tmp_path / "in", short=1)
+    for name in ("one", "two"):
+        run_here(clips, tmp_path / name, kind=kind, sound=kind != ".webm")
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in")
+    run_here(clips, tmp_path / "out")
+    write_video(clips / "new.mp4", numbered(9))
+    pool = HerePool()
+    run_here(clips, tmp_path / "out", pool)
+    assert [Path(item.source).name for item in pool.given] == ["new.mp4"]
+
+
+def test_a_changed_video_and_a_lost_output_are_made_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clips = videos(tmp_path / "in", long_frames=0)
+    run_here(clips, tmp_path / "out")
+    write_video(clips / "0.mp4", numbered(9))
+    (tmp_path / "out" / "1.mp4").unlink()
+    pool = HerePool()
+    run_here(clips, tmp_path / "out", pool)
+    assert sorted(Path(item.source).name for item in pool.given) == ["0.mp4", "1.mp4"]
+    assert len(read(tmp_path / "out" / "0.mp4")) == 9
+    assert "1 files were changed" in caplog.text
+    assert "1 outputs, such as 1.mp4, are gone" in caplog.text
+
+
+def test_a_video_that_changes_meanwhile_is_not_mixed(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=0)
+
+    def instead(item: Item) -> News | None:
+        if item.number == 1:
+            write_video(clips / "sub" / "long.mp4", numbered(80))
+        return None
+
+    (line,) = run_here(clips, tmp_path / "out", HerePool(instead=instead)).values()
+    assert line.state == "failed"
+    assert "was changed since the batch looked at it" in line.reason
+    assert set(states(run_here(clips, tmp_path / "out")).values()) == {"done"}
+    assert len(read(tmp_path / "out" / "sub" / "long.mp4")) == 80
+
+
+@pytest.mark.parametrize("task", ["begin", "part", "join"])
+def test_a_dead_workers_step_is_done_again_with_the_same_bytes(tmp_path: Path, task: str) -> None:
+    clips = videos(tmp_path / "in", short=1)
+    run_here(clips, tmp_path / "one")
+    lines = run_here(clips, tmp_path / "two", dies(2, task))
+    assert set(states(lines).values()) == {"done"}
+    assert sum(line.tries for line in lines.values()) == 2
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+def test_a_join_that_could_not_put_its_output_in_place_keeps_the_parts(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=0)
+    (tmp_path / "full").write_text("no folder, so nothing can be put below")
+    left = [1]
+
+    def instead(item: Item) -> News | None:
+        if item.task != "join" or not left:
+            return None
+        left.clear()
+        return attempt(replace(item, out=str(tmp_path / "full" / "long.mp4")))
+
+    (line,) = run_here(clips, tmp_path / "out", HerePool(instead=instead)).values()
+    assert (line.state, line.tries) == ("done", 1)
+
+
+def test_an_input_that_breaks_its_workers_is_quarantined_and_can_be_tried_again(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=2)
+    lines = run_here(clips, tmp_path / "out", dies(3))
+    assert states(lines) == {"0.mp4": "done", "1.mp4": "done", "sub/long.mp4": "quarantined"}
+    assert lines["sub/long.mp4"].reason == DIED.reason
+    pool = HerePool()
+    run_here(clips, tmp_path / "out", pool)
+    assert pool.given == []
+    with Manifest(tmp_path / "out" / ".rimlight") as manifest:
+        assert look_again(manifest) == 1
+    lines = run_here("", tmp_path / "out", pool)
+    assert set(states(lines).values()) == {"done"}
+    assert "begin" not in [item.task for item in pool.given]
+
+
+def test_what_ends_after_its_input_was_given_up_does_not_bring_it_back(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=0)
+    answers = {("part", 0): Failed("no", final=True), ("part", 1): DIED}
+    pool = HerePool({"cpu": 3}, lambda item: answers.get((item.task, item.number)))
+    assert states(run_here(clips, tmp_path / "out", pool)) == {"sub/long.mp4": "failed"}
+    assert [item.task for item in pool.given] == ["begin", *["part"] * 3]
+
+
+def test_a_retry_begins_anew_what_could_not_be_joined(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=0)
+    assert states(run_here(clips, tmp_path / "out", dies(3, "join"))) == {"sub/long.mp4": "quarantined"}
+    with Manifest(tmp_path / "out" / ".rimlight") as manifest:
+        look_again(manifest)
+    pool = HerePool()
+    assert states(run_here("", tmp_path / "out", pool)) == {"sub/long.mp4": "done"}
+    assert pool.given[0].task == "begin"
+
+
+def test_a_retry_takes_a_file_as_it_is_now(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=1, long_frames=0)
+    (clips / "bad.mp4").write_bytes(b"")
+    assert states(run_here(clips, tmp_path / "out"))["bad.mp4"] == "failed"
+    write_video(clips / "bad.mp4", numbered(9))
+    with Manifest(tmp_path / "out" / ".rimlight") as manifest:
+        assert look_again(manifest) == 1
+    assert states(run_here("", tmp_path / "out"))["bad.mp4"] == "done"
+
+
+def test_an_input_stays_with_one_kind_of_worker(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=4)
+    pool = HerePool({"cpu": 1, "cuda": 1})
+    lines = run_here(clips, tmp_path / "out", pool, batch=1)
+    assert set(states(lines).values()) == {"done"}
+    kinds = {(item.input, item.settings.device) for item in pool.given}
+    assert {device for _, device in kinds} == {"cpu", "cuda"}
+    assert len(kinds) == len(lines)
+
+
+def test_an_input_waits_for_the_kind_of_worker_that_began_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clips = videos(tmp_path / "in", short=0)
+
+    def instead(item: Item) -> News | None:
+        if item.number == 1:
+            raise KeyboardInterrupt
+        return None
+
+    with pytest.raises(KeyboardInterrupt):
+        run_here(clips, tmp_path / "out", HerePool({"cuda": 1}, instead), batch=1)
+    pool = HerePool()
+    assert states(run_here("", tmp_path / "out", pool)) == {"sub/long.mp4": "pending"}
+    assert pool.given == []
+    assert "wait for it" in caplog.text
+    assert states(run_here("", tmp_path / "out", HerePool({"cuda": 1}))) == {"sub/long.mp4": "done"}
+
+
+def test_a_restart_makes_everything_anew(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=1)
+    run_here(clips, tmp_path / "out")
+    pool = HerePool()
+    lines = run_here(clips, tmp_path / "out", pool, restart=True, backdrop="green")
+    assert set(states(lines).values()) == {"done"}
+    assert len(pool.given) > len(lines)
+    assert left_over(tmp_path / "out") == []
+
+
+def test_bad_files_among_good_ones_end_with_reasons(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=2, long_frames=0)
+    (clips / "empty.mp4").write_bytes(b"")
+    (clips / "text.mp4").write_text("no video at all\n" * 99)
+    (clips / "huge.y4m").write_bytes(b"YUV4MPEG2 W16000 H12000 F30:1 Ip C420jpeg\nFRAME\n" + bytes(999))
+    whole = (clips / "1.mp4").read_bytes()
+    (clips / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    lines = run_here(clips, tmp_path / "out")
+    bad = {name: line.why for name, line in lines.items() if line.state == "failed"}
+    assert sorted(bad) == ["cut.mp4", "empty.mp4", "huge.mp4", "text.mp4"]
+    assert "empty (0 bytes)" in bad["empty.mp4"]
+    assert "16000x12000 pixels" in bad["huge.mp4"]
+    assert "no video file" in bad["text.mp4"]
+    assert sorted(digests(tmp_path / "out")) == ["0.mp4", "1.mp4"]
+
+
+def test_a_file_that_is_cut_off_is_done_with_a_remark(tmp_path: Path) -> None:
+    clips = tmp_path / "in"
+    clips.mkdir()
+    whole = write_video(clips / "cut.mkv", numbered(90)).read_bytes()
+    (clips / "cut.mkv").write_bytes(whole[: len(whole) // 2])
+    (line,) = run_here(clips, tmp_path / "out", part_frames=900).values()
+    assert line.state == "done"
+    assert "damaged or cut off" in line.notes
+
+
+def test_a_file_without_times_is_one_part(tmp_path: Path) -> None:
+    clips = tmp_path / "in"
+    clips.mkdir()
+    write_video(clips / "a.h264", numbered(90))
+    run_here(clips, tmp_path / "out")
+    assert len(read(tmp_path / "out" / "a.mp4")) == 90
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"backdrop": "green"}, "backdrop was blur and now is green"),
+        ({"part_frames": 61}, "part_frames was 40 and now is 61"),
+        ({"kind": ".mkv"}, "kind was .mp4 and now is .mkv"),
+    ],
+)
+def test_other_options_are_not_mixed(tmp_path: Path, choices: dict[str, object], said: str) -> None:
+    clips = videos(tmp_path / "in", short=1, long_frames=0)
+    run_here(clips, tmp_path / "out")
+    with pytest.raises(SinkError, match=said):
+        run_here(clips, tmp_path / "out", **choices)
+
+
+def test_files_of_others_are_not_replaced(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=1, long_frames=0)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "0.mp4").write_text("mine")
+    with pytest.raises(SinkError, match=r"0\.mp4 exists"):
+        run_here(clips, tmp_path / "out")
+    assert (tmp_path / "out" / "0.mp4").read_text() == "mine"
+
+
+def test_a_kind_that_cannot_hold_alpha_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=1, long_frames=0)
+    pool = HerePool()
+    with pytest.raises(SinkError, match="cannot hold alpha"):
+        run_here(clips, tmp_path / "out", pool, backdrop="transparent")
+    assert pool.given == []
+
+
+def test_there_must_be_something_to_go_on_with(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="to go on with"):
+        run_here("", tmp_path / "out")
+
+
+def test_the_board_ends_with_all_frames_and_nobody_at_work(tmp_path: Path) -> None:
+    clips, board, told = videos(tmp_path / "in", short=2), Board(), list[str]()
+    board.event = lambda event: told.append(event["event"])
+    lines = run_here(clips, tmp_path / "out", dies(1), board=board)
+    view = board.view()
+    assert (view.frames, view.at_work, view.tries) == (sum(line.frames for line in lines.values()), 0, 1)
+    assert view.frames == 24 + 25 + 120
+    assert view.inputs["done"] == len(lines)
+    assert view.left_s == 0
+    assert (told[0], told[-1]) == ("begin", "end")
+
+
+def test_rows_of_a_table_have_their_own_look(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=2, long_frames=0)
+    table = tmp_path / "table.csv"
+    table.write_text(f"source,out,backdrop\n{clips / '0.mp4'},first/a.mp4,#00ff00\n{clips / '1.mp4'},,\n")
+    run_here(table, tmp_path / "out")
+    run_here(clips, tmp_path / "blurred")
+    assert sorted(digests(tmp_path / "out")) == ["1.mp4", "first/a.mp4"]
+    assert digests(tmp_path / "out")["1.mp4"] == digests(tmp_path / "blurred")["1.mp4"]
+    assert digests(tmp_path / "out")["first/a.mp4"] != digests(tmp_path / "blurred")["0.mp4"]
