@@ -178,4 +178,4 @@ def test_triton_paints_where_it_can_compile(
         need("triton", find_spec("triton") is not None, "Triton is not installed, which PyPI has for Linux only")
     monkeypatch.setattr(torch_path, "find_spec", lambda _: object() if triton else None)
     monkeypatch.setattr(torch_path, "which", lambda _: compiler)
-    assert torch_path._pass_for(torch.device(kind)).__module__.endswith(module)
+    assert torch_path.pass_for(torch.device(kind)).__module__.endswith(module)
