@@ -74,6 +74,8 @@ def test_whatever_fails_in_a_step_the_next_one_from_the_same_memory_is_right(
 
 def test_a_lost_gpu_fails_every_step_and_serves_again_once_opened_anew(fake: Fake, standin: StandIn) -> None:  # noqa: ARG001
     images = pictures(3)
+    left = standin.state.retained  # by tests of devices that hang; a lost GPU is well again when nobody holds it
+    standin.state.retained = 0
     backend = TensorRtBackend(SIZE, precision="f32")
     expected = stepped(backend, images)
     standin.state.calls, standin.state.fault_at, standin.state.fault_code = 0, 3, 700
@@ -86,6 +88,7 @@ def test_a_lost_gpu_fails_every_step_and_serves_again_once_opened_anew(fake: Fak
     again = TensorRtBackend(SIZE, precision="f32")
     assert all(same(a, b) for a, b in zip(stepped(again, images), expected, strict=True))
     again.close()
+    standin.state.retained += left
 
 
 def test_a_gpu_that_does_not_finish_is_given_up_in_time(
