@@ -57,13 +57,9 @@ class TensorRtBackend(Backend):
         self._network = TensorRtNetwork(size, device, precision, level, engine)
         self._number = 0  # of the call; where its results go in the ring follows from it
         self._layout = Layout.of(self.shape, MEMORY)
-        try:
-            with self._network.driver.current():
-                self._memory = [self._network.block(self._layout) for _ in range(2)]
-                self._calls = {frames: self._open(frames) for frames in sorted({batch} if engine else {1, batch})}
-        except BaseException:
-            self._network.close()
-            raise
+        with self._network.opening():
+            self._memory = [self._network.block(self._layout) for _ in range(2)]
+            self._calls = {frames: self._open(frames) for frames in sorted({batch} if engine else {1, batch})}
 
     @property
     def device(self) -> str:

@@ -50,12 +50,8 @@ class TensorRtStreams(Streams):
         super().__init__(size, slots, together)
         self._network = TensorRtNetwork(size, device, precision, level, engine)
         self._number = self._place = self._taken = 0
-        try:
-            with self._network.driver.current():
-                self._open()
-        except BaseException:
-            self._network.close()
-            raise
+        with self._network.opening():
+            self._open()
 
     @property
     def device(self) -> str:

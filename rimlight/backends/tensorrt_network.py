@@ -6,6 +6,8 @@ What the backend of one stream, that of many and the device path share.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -116,6 +118,16 @@ class TensorRtNetwork:
             return engine.run(path.with_suffix(".kernels"))
         except WeightsError as error:
             raise BackendError(f"the engine that was built cannot be used: {error}; use another --backend") from error
+
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """The GPU is current for what is opened inside; if that fails, everything is freed again."""
+        try:
+            with self.driver.current():
+                yield
+        except BaseException:
+            self.close()
+            raise
 
     def block(self, layout: Layout) -> Buffer:
         """Device memory for these arrays, all zero."""

@@ -39,12 +39,8 @@ class TensorRtPath(DevicePath):
     ) -> None:  # fmt: skip
         super().__init__(full, small)
         self._network = TensorRtNetwork(small, device, precision, level, engine)
-        try:
-            with self._network.driver.current():
-                self._open()
-        except BaseException:
-            self._network.close()
-            raise
+        with self._network.opening():
+            self._open()
 
     @property
     def device(self) -> str:

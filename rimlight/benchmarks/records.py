@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rimlight import files
 from rimlight.benchmarks.machine import ROOT, describe_machine
 from rimlight.errors import SinkError, SourceError
 
@@ -83,7 +82,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        files.write_whole(path, data)
     except OSError as error:
         raise SinkError(
             f"cannot write {path}: {error.strerror or error}; choose a folder that can be written"
@@ -94,15 +93,3 @@ def _checked_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise SinkError(f"expected a record's name of letters, digits, - and _, got {name!r}")
     return name
-
-
-def _replace(path: Path, data: bytes) -> None:
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.chmod(draft, 0o644)  # mkstemp makes it private
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise

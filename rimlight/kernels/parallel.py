@@ -7,7 +7,6 @@ once, and the live loop calls kernels from several.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 
 import numba
 
+from rimlight.files import cache_folder
 from rimlight.kernels.processors import processors
 
 Kernel = Callable[..., Any]
@@ -44,9 +44,7 @@ def _cache_folder() -> str:
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
-    windows = os.environ.get("LOCALAPPDATA") if os.name == "nt" else None
-    base = windows or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return str(Path(base) / "rimlight" / f"kernels-{digest.hexdigest()[:12]}")
+    return str(cache_folder(f"kernels-{digest.hexdigest()[:12]}"))
 
 
 def compiled(function: Kernel) -> Kernel:

@@ -15,13 +15,14 @@ from typing import Any
 
 from rimlight.batch.board import Board
 from rimlight.batch.driver import Driver
-from rimlight.batch.items import Item, attempt
+from rimlight.batch.items import Failed, Item, attempt
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.plan import Order, prepare, state_folder
 from rimlight.batch.pool import News
 from rimlight.batch.tables import Line
 from tests.realtime.sources.media import numbered, write_video
 
+DIED = Failed("the process was ended by SIGKILL", final=False)
 DUE_S = 120.0  # by when what is waited for has happened
 PART_FRAMES = 40
 FAKE: Mapping[str, Any] = {"backend": "fake", "detail": 128, "part_frames": PART_FRAMES}
@@ -136,3 +137,16 @@ def wait_for(happened: Callable[[], object], process: subprocess.Popen[str] | No
         assert time.monotonic() < due_s
         assert process is None or process.poll() is None, ended(process)
         time.sleep(0.02)
+
+
+def dies(times: int, task: str = "part") -> HerePool:
+    """A pool whose worker dies so often over one kind of step."""
+    left = [times]
+
+    def instead(item: Item) -> News | None:
+        if (item.task, item.number) != (task, 0) or left[0] == 0:
+            return None
+        left[0] -= 1
+        return DIED
+
+    return HerePool(instead=instead)
