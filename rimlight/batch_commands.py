@@ -81,7 +81,7 @@ def batch() -> None:
 @state_option
 @look_options
 @click.option("--workers", default="", metavar="N|KIND=N,…",
-              help="Processes, such as 4 or cpu=4,cuda=1  [default: processors / threads]")  # fmt: skip
+              help="Processes, such as 4 or cpu=4,cuda=1  [default: processors / threads; not on cpu 1]")  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="Where a plain number of workers runs.")
 @click.option("--ray", metavar="ADDRESS", help="Work on this Ray cluster, such as auto or 10.0.0.1:6379.")
 @click.option("--memory", "memory_gib", type=click.FloatRange(0.1), default=1.0, show_default=True, metavar="GIB",
@@ -150,11 +150,12 @@ def retry_command(out: str, state: Path | None) -> None:
     from rimlight.batch.manifest import Manifest
     from rimlight.batch.plan import look_again, state_folder
     from rimlight.batch.readings import Readings
+    from rimlight.batch.run import again
 
     folder = state_folder(out, state)
     Readings(folder).close()  # says it where there is no batch, rather than begin one
     with Manifest(folder) as manifest:
-        click.echo(f"{look_again(manifest)} put back; go on with: rimlight batch --out {out}")
+        click.echo(f"{look_again(manifest)} put back; go on with: {again(out, state)}")
 
 
 @batch.command("report")

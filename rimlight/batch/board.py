@@ -44,8 +44,8 @@ class Board:
     _states: dict[int, State] = field(default_factory=dict)
     _weights: dict[int, float] = field(default_factory=dict)
     _done: dict[int, float] = field(default_factory=dict)  # share of every input, 0..1
-    _counts: dict[int, int] = field(default_factory=dict)  # frames of inputs that are split
-    _written: dict[int, int] = field(default_factory=dict)  # frames of inputs, by this run
+    _counts: dict[int, int] = field(default_factory=dict)  # frames of inputs, where they are known
+    _written: dict[int, int] = field(default_factory=dict)  # frames of inputs that are done, in this run and before
     _spent_s: dict[int, float] = field(default_factory=dict)
     _begun_s: float = 0.0
     _first: float = 0.0
@@ -63,6 +63,9 @@ class Board:
                 self._weights[line.id] = float(line.size or usual)
                 self._done[line.id] = 0.0 if line.state in ("pending", "running") else 1.0
                 self._spent_s[line.id] = line.seconds
+                self._written[line.id] = line.frames
+                if line.count and not self._done[line.id]:
+                    self._counts[line.id], self._done[line.id] = line.count, min(0.99, line.frames / line.count)
             self._begun_s = self.clock()
             self._first = self._weight()
         self._say("begin", pid=os.getpid(), inputs=len(lines), workers=workers, states=self.view().inputs)
@@ -74,11 +77,13 @@ class Board:
             self._at_work += 1
         self._say("step", source=step.source, task=task, number=step.number, worker=worker)
 
-    def wrote(self, step: Step, frames: int) -> None:
-        """So many frames of a step were written."""
+    def wrote(self, step: Step, frames: int, whole: int = 0) -> None:
+        """So many frames of a step were written; whole: how many its input has, 0 where that is not known."""
         with self._lock:
             self._frames += frames
-            written = self._written[step.input] = self._written.get(step.input, 0) + frames
+            if whole:
+                self._counts[step.input] = whole
+            written = self._written[step.input] = self._written[step.input] + frames
             count = self._counts.get(step.input)
             if count:
                 self._done[step.input] = min(0.99, written / count)
@@ -102,7 +107,7 @@ class Board:
         """A step failed; told: as in ended, these frames do not count."""
         with self._lock:
             self._frames -= told
-            self._written[step.input] = self._written.get(step.input, 0) - told
+            self._written[step.input] -= told
             self._tries += 1
             self._leave(step, state)
         self._say("failed", source=step.source, task=task, number=step.number, reason=reason, state=state)

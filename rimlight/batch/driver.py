@@ -10,7 +10,7 @@ from typing import Literal
 from rimlight.batch.board import Board
 from rimlight.batch.items import Failed, Item, Outcome
 from rimlight.batch.manifest import Manifest
-from rimlight.batch.pool import News, Pool, Wrote
+from rimlight.batch.pool import News, Pool, Wrote, on_processors
 from rimlight.batch.storage import below, names_in, remove
 from rimlight.batch.tables import JOIN, TASKS, Step
 from rimlight.errors import BackendError
@@ -100,7 +100,7 @@ class Driver:
         step = running.step
         if isinstance(said, Wrote):
             running.told += said.frames
-            self._board.wrote(step, said.frames)
+            self._board.wrote(step, said.frames, said.whole)
             return
         del self._running[ticket]
         if isinstance(said, Failed):
@@ -146,7 +146,7 @@ class Driver:
 
     def _probe(self, worker: str) -> int:
         settings = replace(self._recipe.item.settings, device=worker, batch=1)
-        if worker.partition(".")[0] == "cpu":
+        if on_processors(worker):
             return 1
         self._pool.give(worker, PROBE, Item("probe", settings))
         while True:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -108,8 +109,11 @@ class Failed:
     final: bool
 
 
-def attempt(item: Item, wrote: Callable[[], None] = lambda: None) -> Outcome | Failed:
-    """Do an item; the edge of a worker, behind which nothing is raised but what ends it. wrote: after every frame."""
+def attempt(item: Item, wrote: Callable[[int], None] = lambda _: None) -> Outcome | Failed:
+    """Do an item; the edge of a worker, behind which nothing is raised but what ends it.
+
+    wrote: called after every frame with how many the whole input has, 0 where that is not known.
+    """
     begun_s = time.perf_counter()
     with _warnings() as notes:
         try:
@@ -142,27 +146,27 @@ def survey(path: Path, item: Item, scratch: Path) -> tuple[Film, tuple[Share, ..
     return Film(size, rate, start_s), shares
 
 
-def _begin(item: Item, wrote: Callable[[], None]) -> Outcome:
+def _begin(item: Item, wrote: Callable[[int], None]) -> Outcome:
     with _scratch(item) as scratch:
         path = fetch(item.source, scratch)
         film, shares = survey(path, item, scratch)
         if len(shares) > 1:
             return Outcome(film=film, shares=shares)
-        part, found = _mat(item, film, shares[0], path, scratch, wrote)
+        part, found = _mat(item, film, shares[0], path, scratch, partial(wrote, len(shares[0].own)))
         return _finish(item, film, [(part, found.first_s)], path, scratch, found)
 
 
-def _part(item: Item, wrote: Callable[[], None]) -> Outcome:
+def _part(item: Item, wrote: Callable[[int], None]) -> Outcome:
     assert item.film is not None, "a part has a film"
     assert item.share is not None, "and a share"
     with _scratch(item) as scratch:
         path = fetch(item.source, scratch)
-        part, found = _mat(item, item.film, item.share, path, scratch, wrote)
+        part, found = _mat(item, item.film, item.share, path, scratch, partial(wrote, 0))
         put(part, part_place(item, item.number))
         return found
 
 
-def _join(item: Item, wrote: Callable[[], None]) -> Outcome:  # noqa: ARG001 - no frame is written anew
+def _join(item: Item, wrote: Callable[[int], None]) -> Outcome:  # noqa: ARG001 - no frame is written anew
     assert item.film is not None, "what is joined has a film"
     with _scratch(item) as scratch:
         path = fetch(item.source, scratch)
@@ -174,11 +178,11 @@ def _join(item: Item, wrote: Callable[[], None]) -> Outcome:  # noqa: ARG001 - n
         return _finish(item, item.film, parts, path, scratch, Outcome())
 
 
-def _probe(item: Item, wrote: Callable[[], None]) -> Outcome:  # noqa: ARG001 - no frame is written
+def _probe(item: Item, wrote: Callable[[int], None]) -> Outcome:  # noqa: ARG001 - no frame is written
     return Outcome(batch=probe_batch(item.settings))
 
 
-_TASKS: dict[Task, Callable[[Item, Callable[[], None]], Outcome]] = {
+_TASKS: dict[Task, Callable[[Item, Callable[[int], None]], Outcome]] = {
     "begin": _begin, "part": _part, "join": _join, "probe": _probe,
 }  # fmt: skip
 
@@ -215,6 +219,7 @@ def _finish(
     placed = [(part, first_s) for part, first_s in parts if first_s is not None]
     join(placed, whole, Path(item.out), info, keep=True)
     digest, sample = _digest(whole), sample_of(whole) if item.wants_sample else None
+    _check_unchanged(item)  # it may still have been written to, by a camera or a copy
     put(whole, item.out)
     return replace(found, film=film, digest=digest, sample=sample)
 
@@ -241,8 +246,7 @@ def _digest(path: Path) -> str:
 @contextmanager
 def _scratch(item: Item) -> Iterator[Path]:
     """A folder that goes away; raises SourceError where the video is not the one that was planned with."""
-    if not stamp(item.source).agrees(item.stamp):
-        raise SourceError(f"{item.source} was changed since the batch looked at it; run the batch again")
+    _check_unchanged(item)
     if item.scratch is not None:
         Path(item.scratch).mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="rimlight-", dir=item.scratch))
@@ -250,6 +254,11 @@ def _scratch(item: Item) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_unchanged(item: Item) -> None:
+    if not stamp(item.source).agrees(item.stamp):
+        raise SourceError(f"{item.source} was changed since the batch looked at it; run the batch again")
 
 
 class _Kept(logging.Handler):

@@ -16,12 +16,13 @@ from rimlight.batch.items import Failed, Item, Outcome, attempt
 from rimlight.batch.memory import resident_bytes
 from rimlight.batch.pool import News, Wrote
 from rimlight.batch.room import Room
+from rimlight.errors import BackendError
 from rimlight.kernels.parallel import limit_threads
 from rimlight.realtime.jobs.crew import STOP_S, deaf_to_interrupts, death_of
 from rimlight.realtime.sinks.undisturbed import undisturbed
 
 TELL_S = 0.2  # how often a worker tells of its frames
-GONE = (EOFError, ConnectionError)
+GONE = (EOFError, OSError)  # OSError: it ended in the middle of what it said
 
 
 @dataclass(slots=True)
@@ -69,9 +70,10 @@ class LocalPool:
     def give(self, worker: str, ticket: int, item: Item) -> None:
         one = self._free(worker)
         assert one is not None, "asked only where one is free"
+        line = self._line(one)
         one.ticket, one.heard_s = ticket, self.clock()
-        with suppress(*GONE):  # it died while it waited: news tells
-            self._line(one).send(item)
+        with suppress(*GONE):  # it died just now: news tells
+            line.send(item)
 
     def news(self, wait_s: float) -> Iterator[tuple[int, News]]:
         busy = {one.line: one for one in self._all if one.ticket is not None and one.line is not None}
@@ -115,15 +117,14 @@ class LocalPool:
         return said
 
     def _line(self, one: _Worker) -> Connection:
+        """The line to a worker, whose process is begun where none runs; raises BackendError where that cannot be."""
+        if one.process is not None and not one.process.is_alive():  # it died while it had nothing to do
+            self._end(one)
         if one.line is None:
-            line, theirs = multiprocessing.get_context("spawn").Pipe()
-            process = multiprocessing.get_context("spawn").Process(
-                target=serve, args=(theirs, self.threads), name="rimlight-batch", daemon=True
-            )
-            with deaf_to_interrupts():
-                process.start()
-            theirs.close()  # so that we see the end when the process ends
-            one.process, one.line = process, line
+            try:
+                one.process, one.line = _begun(self.threads)
+            except OSError as error:
+                raise BackendError(f"no further process can be begun: {error}; use fewer --workers") from error
         return one.line
 
     def _end(self, one: _Worker) -> None:
@@ -131,8 +132,19 @@ class LocalPool:
             one.line.close()
             one.process.kill()
             one.process.join(STOP_S)
-            one.process.close()
+            with suppress(ValueError):  # it waits for a disk that does not answer, and ends when that does
+                one.process.close()
         one.process = one.line = one.ticket = None
+
+
+def _begun(threads: int) -> tuple[SpawnProcess, Connection]:
+    spawn = multiprocessing.get_context("spawn")
+    line, theirs = spawn.Pipe()
+    with theirs:  # closed here, so that we see the end when the process ends
+        process = spawn.Process(target=serve, args=(theirs, threads), name="rimlight-batch", daemon=True)
+        with deaf_to_interrupts():
+            process.start()
+    return process, line
 
 
 def serve(line: Connection, threads: int) -> None:
@@ -142,20 +154,20 @@ def serve(line: Connection, threads: int) -> None:
     with suppress(*GONE):
         while True:
             item: Item = line.recv()
-            teller = Teller(lambda frames: line.send(Wrote(frames)))
+            teller = Teller(lambda frames, whole: line.send(Wrote(frames, whole)))
             line.send(attempt(item, teller))
 
 
 class Teller:
-    """Counts frames and tells of them now and then."""
+    """Counts frames and tells now and then of them and of how many there are in the whole."""
 
-    def __init__(self, tell: Callable[[int], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, tell: Callable[[int, int], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._tell, self._clock = tell, clock
         self._count, self._told_s = 0, clock()
 
-    def __call__(self) -> None:
+    def __call__(self, whole: int) -> None:
         self._count += 1
         now_s = self._clock()
         if now_s - self._told_s >= TELL_S:
-            self._tell(self._count)
+            self._tell(self._count, whole)
             self._count, self._told_s = 0, now_s

@@ -9,13 +9,14 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rimlight.batch.items import Film, Outcome
 from rimlight.batch.places import Asked
-from rimlight.batch.readings import Readings, Transaction, connect, locked
+from rimlight.batch.readings import LOCK, NAME, Readings, Transaction, connect, locked, said
 from rimlight.batch.storage import Stamp
 from rimlight.batch.tables import (
     BEGIN,
@@ -30,11 +31,12 @@ from rimlight.batch.tables import (
     share_text,
 )  # fmt: skip
 from rimlight.errors import SinkError
+from rimlight.realtime.jobs import Share
 
-NEXT = """
+NEXT = f"""
     SELECT work.input, rank, number, source, out, size, mark, look, film, share FROM work
     JOIN inputs ON inputs.id = work.input
-    WHERE work.state = 'pending' AND (worker IS NULL OR worker = ?)
+    WHERE work.state = 'pending' AND (worker = ? OR rank = {BEGIN})
     ORDER BY rank, work.tries, work.input, number LIMIT 1
 """
 
@@ -62,14 +64,28 @@ class Manifest(Readings):
         except OSError as error:
             raise SinkError(f"{folder} cannot be made: {error.strerror}; choose another --out") from error
         self._lock = locked(folder)
-        self._rows = connect(folder)
-        self._rows.execute("PRAGMA journal_mode = WAL")
-        self._rows.execute("PRAGMA synchronous = NORMAL")
-        self._rows.executescript(SCHEMA)
+        try:
+            with said(folder):
+                self._rows = connect(folder)
+                self._rows.execute("PRAGMA journal_mode = WAL")
+                self._rows.execute("PRAGMA synchronous = NORMAL")
+                self._rows.executescript(SCHEMA)
+        except SinkError:
+            self._lock.close()
+            raise
 
     def close(self) -> None:
         super().close()
         self._lock.close()
+
+    def remove(self) -> None:
+        """Close it and remove its files, and the folders that hold nothing else."""
+        self.close()
+        for path in (*self.folder.glob(f"{NAME}*"), *self.folder.glob(f"{LOCK}*")):
+            path.unlink()
+        with suppress(OSError):  # there are other files
+            self.folder.rmdir()
+            self.folder.parent.rmdir()
 
     def settle(self, settings: dict[str, Any]) -> None:
         """Keep the settings; raises SinkError that names what differs where the batch was begun with others."""
@@ -119,7 +135,10 @@ class Manifest(Readings):
                     self._begin_anew(found[0], one)
                     changed += 1
                 elif (found[3], found[4]) != (one.out, json.dumps(one.look)):
-                    raise SinkError(f"{one.source} was on the list as {found[3]} {found[4]}; give another --out")
+                    raise SinkError(
+                        f"{one.source} was to be {found[3]} with the options {found[4]}, and now {one.out} with"
+                        f" {json.dumps(one.look)}; name it as before, or give another --out, or --restart"
+                    )
                 else:
                     known += 1
         return Added(new, known, changed)
@@ -131,7 +150,7 @@ class Manifest(Readings):
             return self._rows.execute("UPDATE work SET state = 'pending' WHERE state = 'running'").rowcount
 
     def next(self, worker: str) -> Step | None:
-        """The step to be done next by a worker of that kind, which now runs; an input stays with one kind."""
+        """The step to be done next by a worker of that kind, which now runs; what was split stays with one kind."""
         with self._all_or_nothing():
             row = self._rows.execute(NEXT, (worker,)).fetchone()
             if row is None:
@@ -224,13 +243,14 @@ class Manifest(Readings):
         self._rows.execute("DELETE FROM work WHERE input = ?", (input_,))
         self._rows.execute(
             "UPDATE inputs SET size = ?, mark = ?, state = 'pending', reason = '', tries = 0, worker = NULL,"
-            " film = NULL, digest = '', notes = '', sample = NULL, ended_s = NULL WHERE id = ?",
+            " film = NULL, count = NULL, digest = '', notes = '', sample = NULL, ended_s = NULL WHERE id = ?",
             (one.stamp.size, one.stamp.mark, input_),
         )
         self._begin(input_)
 
-    def _split(self, input_: int, film: Film, shares: Sequence[Any]) -> None:
-        self._rows.execute("UPDATE inputs SET film = ? WHERE id = ?", (film_text(film), input_))
+    def _split(self, input_: int, film: Film, shares: Sequence[Share]) -> None:
+        count = sum(len(share.own) for share in shares)
+        self._rows.execute("UPDATE inputs SET film = ?, count = ? WHERE id = ?", (film_text(film), count, input_))
         rows = [(input_, PART, number, "pending", share_text(share)) for number, share in enumerate(shares)]
         rows.append((input_, JOIN, 0, "waiting", None))  # type: ignore[arg-type]
         self._rows.executemany("INSERT INTO work (input, rank, number, state, share) VALUES (?, ?, ?, ?, ?)", rows)

@@ -26,18 +26,23 @@ def free_bytes(meminfo: Path = MEMINFO, group: Path = GROUP) -> int | None:
 
 def resident_bytes(pid: int) -> int:
     """Memory that a process has now; 0 where the system does not tell."""
-    found = re.search(r"^VmRSS:\s*(\d+) kB", _text(Path(f"/proc/{pid}/status")), re.MULTILINE)
-    return int(found[1]) * KIB if found else 0
+    return _status_bytes(pid, "VmRSS")
 
 
 def peak_bytes() -> int:
     """The most that this process has had; 0 where the system does not tell."""
-    if sys.platform == "win32":
-        return 0
+    known = _status_bytes("self", "VmHWM")  # rather than what getrusage has, where our parent's may count
+    if known or sys.platform == "win32":
+        return known
     import resource
 
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * KIB
+
+
+def _status_bytes(pid: int | str, name: str) -> int:
+    found = re.search(rf"^{name}:\s*(\d+) kB", _text(Path(f"/proc/{pid}/status")), re.MULTILINE)
+    return int(found[1]) * KIB if found else 0
 
 
 def _text(path: Path) -> str:

@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import csv
 import glob
+import io
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from rimlight.batch.storage import ABSENT, Stamp, below, filesystem, is_url, normal, stamp, stamp_of
-from rimlight.errors import SourceError
+from rimlight.batch.storage import (
+    ABSENT,
+    WEB,
+    Stamp,
+    StoreError,
+    below,
+    filesystem,
+    is_url,
+    name_of,
+    normal,
+    parts_of,
+    stamp,
+    stamp_of,
+)  # fmt: skip
+from rimlight.compose import EdgeOptions
+from rimlight.errors import FrameError, SourceError
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset({
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv", ".3gp",
@@ -19,7 +37,7 @@ SUFFIXES = frozenset({
 })  # fmt: skip
 WILD = "*?["
 LOOKS = ("backdrop", "feather", "shift")  # columns of a table that stand in for options
-NUMBERS = {"feather", "shift"}
+NUMBERS = ("feather", "shift")
 COLUMNS = ("source", "out", *LOOKS)
 HIDDEN = ".rimlight"  # folder of what a batch knows, below its outputs
 
@@ -53,13 +71,15 @@ def expand(sources: Iterable[str], out: str, suffix: str) -> list[Asked]:
 
     A source is a video, a folder (all videos in it), a pattern (**/*.mp4), @LIST (a path or URL per line) or a .csv
     with the column source and, as wanted, out, backdrop, feather, shift; paths in lists are relative to the working
-    folder. Outputs keep the folders below what was named. Raises SourceError where a source has no file, or where two
-    files would have one output or an output be one of the files.
+    folder. Outputs keep the folders below what was named. What is in the folder of outputs is left out where that is
+    below what was named. Raises SourceError where a source has no file, or where two files would have one output or an
+    output be one of the files.
     """
     found: dict[str, Asked] = {}
     for source in sources:
         for one in _named(source, out):
             name = one.out or str(PurePosixPath(one.name).with_suffix(suffix))
+            _check_name(one)
             found.setdefault(one.source, Asked(one.source, _inside(name), one.stamp or _stamp(one.source), one.look))
     _check(found.values(), out)
     return list(found.values())
@@ -75,33 +95,36 @@ def _named(source: str, out: str) -> Iterator[_Named]:
         return _relative(_Named(normal(line), "") for line in _lines(Path(source[1:])))
     if source.lower().endswith(".csv"):
         return _relative(_rows(Path(source)))
-    some = list(_remote(source) if is_url(source) else _local(source, out))
+    some = list(_remote(source, out) if is_url(source) else _local(source, out))
     if not some:
         raise SourceError(f"no video in {source}; known endings are {' '.join(sorted(SUFFIXES))}")
     return iter(some)
 
 
 def _local(source: str, out: str) -> Iterator[_Named]:
-    path = Path(normal(source))
+    path, outputs = Path(normal(source)), Path(out).resolve()
     if path.is_dir():
-        yield from _files_in(path, Path(out))
+        yield from _files_in(path, outputs)
     elif path.exists() or not any(sign in source for sign in WILD):
         yield _Named(str(path), path.name)
     else:
         root = _root(path.parts)
+        below_root = Path(*root).resolve() in outputs.parents
         for one in sorted(glob.glob(str(path), recursive=True)):
+            if below_root and outputs in (Path(one).resolve(), *Path(one).resolve().parents):
+                continue
             if Path(one).is_dir():
-                yield from (_Named(file.source, f"{_below(root, one)}/{file.name}") for file in _files_in(Path(one)))
+                found = _files_in(Path(one), outputs)
+                yield from (_Named(file.source, f"{_below(root, one)}/{file.name}") for file in found)
             else:
                 yield _Named(one, _below(root, one))
 
 
-def _files_in(folder: Path, besides: Path | None = None) -> Iterator[_Named]:
+def _files_in(folder: Path, besides: Path) -> Iterator[_Named]:
     """Videos at any depth, without hidden folders and without those of the folder of outputs below."""
-    skip = besides.resolve() if besides is not None else None
-    for here, folders, names in os.walk(folder):
+    for here, folders, names in os.walk(folder, onerror=_left_out):
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and Path(here, name).resolve() != skip
+            name for name in folders if not name.startswith(".") and Path(here, name).resolve() != besides
         )  # fmt: skip
         for name in sorted(names):
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
@@ -109,19 +132,31 @@ def _files_in(folder: Path, besides: Path | None = None) -> Iterator[_Named]:
                 yield _Named(str(path), path.relative_to(folder).as_posix())
 
 
-def _remote(source: str) -> Iterator[_Named]:
+def _left_out(error: OSError) -> None:
+    log.warning("%s cannot be read and is left out: %s", error.filename, error.strerror)
+
+
+def _remote(source: str, out: str) -> Iterator[_Named]:
     system, path = filesystem(source)
+    if source.startswith(WEB):  # a web server lists no folders, and ? begins a query
+        yield _Named(normal(source), name_of(source))
+        return
     if any(sign in path for sign in WILD):
         root, found = "/".join(_root(path.split("/"))), system.glob(path, detail=True)
     elif system.isdir(path):
         root, found = path.rstrip("/"), system.find(path, detail=True)
     else:
-        yield _Named(normal(source), PurePosixPath(path).name)
+        yield _Named(normal(source), name_of(source))
         return
+    outputs = f"{normal(out)}/" if is_url(out) else ""
+    skip = outputs if outputs.startswith(f"{system.unstrip_protocol(root)}/") else None
     for name, info in sorted(found.items()):
-        hidden = any(part.startswith(".") for part in name[len(root) :].split("/"))
-        if info.get("type") == "file" and PurePosixPath(name).suffix.lower() in SUFFIXES and not hidden:
-            yield _Named(system.unstrip_protocol(name), name[len(root) :].strip("/"), stamp_of(info))
+        place, short = system.unstrip_protocol(name), name[len(root) :].strip("/")
+        hidden = any(part.startswith(".") for part in short.split("/"))
+        if info.get("type") != "file" or hidden or (skip and place.startswith(skip)):
+            continue
+        if PurePosixPath(name).suffix.lower() in SUFFIXES:
+            yield _Named(place, short, stamp_of(info))
 
 
 def _lines(path: Path) -> list[str]:
@@ -130,23 +165,44 @@ def _lines(path: Path) -> list[str]:
 
 
 def _rows(path: Path) -> Iterator[_Named]:
-    table = csv.DictReader(_text(path).splitlines())
-    names = table.fieldnames or []
-    unknown = [name for name in names if name not in COLUMNS]
-    if "source" not in names or unknown:
+    table = csv.DictReader(io.StringIO(_text(path), newline=""))
+    try:
+        names, rows = table.fieldnames or [], [(table.line_num, row) for row in table]
+    except csv.Error as error:
+        raise SourceError(f"{path}, line {table.line_num}: {error}; save it as comma-separated UTF-8 text") from error
+    if "source" not in names or any(name not in COLUMNS for name in names):
         raise SourceError(
             f"{path}: expected columns source and perhaps {', '.join(COLUMNS[1:])}, got {', '.join(names)}"
         )
-    for row in table:
-        look = tuple((name, lasting(row[name])) for name in LOOKS if row.get(name))
-        _check_numbers(dict(look), path)
-        yield _Named(normal(row["source"]), "", out=row.get("out") or "", look=look)
+    for line, row in rows:
+        where = f"{path}, line {line}"
+        if not row["source"] or None in row:
+            raise SourceError(f"{where}: expected a source and {len(names)} cells, quoted where they hold a comma")
+        look = {name: row[name] for name in LOOKS if row.get(name)}
+        _check_numbers(look, where)
+        if "backdrop" in look:
+            look["backdrop"] = lasting(look["backdrop"])
+        yield _Named(normal(row["source"]), "", out=row.get("out") or "", look=tuple(look.items()))
 
 
-def _check_numbers(look: dict[str, str], path: Path) -> None:
-    for name in NUMBERS & look.keys():
-        if not re.fullmatch(r"-?\d+(\.\d*)?", look[name]):
-            raise SourceError(f"{path}: expected a number as {name}, got {look[name]}")
+def _check_numbers(look: dict[str, str], where: str) -> None:
+    for name in NUMBERS:
+        if not re.fullmatch(r"-?\d+(\.\d*)?", look.get(name, "0")):
+            raise SourceError(f"{where}: expected a number as {name}, got {look[name]}")
+    try:
+        EdgeOptions(float(look.get("feather", 0)), float(look.get("shift", 0)))
+    except FrameError as error:
+        raise SourceError(f"{where}: {error}") from error
+
+
+def _check_name(one: _Named) -> None:
+    """Raise SourceError for what has no name, or none that the manifest can hold."""
+    try:
+        one.source.encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(f"the name of {os.fsencode(one.source)!r} is no text in UTF-8; rename the file") from error
+    if not one.name:
+        raise SourceError(f"{one.source} names no file; give the address of a video")
 
 
 def _text(path: Path) -> str:
@@ -159,13 +215,13 @@ def _text(path: Path) -> str:
 def _relative(named: Iterable[_Named]) -> Iterator[_Named]:
     """Names below the folder that all of a list have in common."""
     files = list(named)
-    parts = [one.source.replace(os.sep, "/").split("/") for one in files]
+    parts = [parts_of(one.source) for one in files]
     shortest = min((len(names) - 1 for names in parts), default=0)
     common = next(
         (place for place in range(shortest) if len({names[place] for names in parts}) > 1), shortest
     )  # fmt: skip
     for one, names in zip(files, parts, strict=True):
-        yield _Named(one.source, "/".join(names[common:]), None, one.out, one.look)
+        yield replace(one, name="/".join(names[common:]))
 
 
 def _root(parts: Sequence[str]) -> list[str]:
@@ -181,14 +237,16 @@ def _below(root: list[str], path: str) -> str:
 def _stamp(source: str) -> Stamp:
     try:
         return stamp(source)
-    except SourceError:
+    except (SourceError, StoreError):  # its worker says why
         return ABSENT
 
 
 def _inside(name: str) -> str:
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or PurePosixPath(name).parts[0] == HIDDEN:
+    """The one way to write an output's name; raises SourceError for what is not below the folder of outputs."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or path.parts[:1] in ((), (HIDDEN,)):
         raise SourceError(f"expected an output's name below the folder of outputs, such as a/b.mp4, got {name}")
-    return name
+    return str(path)
 
 
 def _check(asked: Iterable[Asked], out: str) -> None:

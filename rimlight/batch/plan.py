@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from rimlight import __version__
 from rimlight.backends import chosen
 from rimlight.batch.driver import Recipe
 from rimlight.batch.items import Item
@@ -76,29 +78,31 @@ def state_folder(out: str, state: Path | None) -> Path:
 def prepare(order: Order, manifest: Manifest) -> tuple[Recipe, Choices]:
     """Bring the manifest up to date with an order; raises SourceError and SinkError for what cannot be done."""
     out = normal(order.out)
-    parts = below(below(out, HIDDEN), "parts")
-    ours = {line.out for line in manifest.lines()}
-    if order.restart:
-        manifest.clear()
-        remove(parts)
-    choices = _choices(order, manifest.settings())
+    known, lines = manifest.settings(), manifest.lines()
+    choices = _choices(order, known)
+    settings = _settings(choices)
     asked = expand(order.sources, out, choices.kind)
-    alphas = {backdrop: _alpha(backdrop, choices) for backdrop in _backdrops(asked, manifest.lines(), choices)}
-    manifest.settle(asdict(choices) | {"out": out})
+    alphas = _alphas(asked, [] if order.restart else lines, choices)
     if not order.overwrite:
+        ours = {line.out for line in lines}
         _check_foreign([one.out for one in asked if one.out not in ours], out)
+    if order.restart:  # as late as this, so that an order that cannot be done leaves what is known
+        manifest.clear()
+        remove(_work(out, known.get("key", "")))
+    manifest.settle(asdict(choices) | {"out": out})
+    key = _key(manifest)
     added = manifest.add(asked)
     if added.changed:
         log.warning("%d files were changed since the batch looked at them; they are matted anew", added.changed)
     if not order.sources:
         _notice_changes(manifest)
     _look_for_lost(manifest, out)
-    scratch = None if is_url(out) else below(below(out, HIDDEN), "scratch")
+    work = _work(out, key)
     item = Item(
-        "begin", _settings(choices), scratch=scratch, options=Options(threads=choices.threads), sound=choices.sound,
-        part_frames=choices.part_frames,
+        "begin", settings, scratch=None if is_url(out) else below(work, "scratch"),
+        options=Options(threads=choices.threads), sound=choices.sound, part_frames=choices.part_frames,
     )  # fmt: skip
-    return Recipe(item, out, parts, alphas, order.tries), choices
+    return Recipe(item, out, below(work, "parts"), alphas, order.tries), choices
 
 
 def look_again(manifest: Manifest) -> int:
@@ -108,33 +112,61 @@ def look_again(manifest: Manifest) -> int:
     return count
 
 
+def _work(out: str, key: str) -> str:
+    """The folder of what is not finished. Every batch has its own, so that no worker of another's writes into it."""
+    return below(below(out, HIDDEN), f"work-{key}")
+
+
+def _key(manifest: Manifest) -> str:
+    """What tells this batch from all others; remembers also which rimlight it is that works on it.
+
+    Another version may compute other bits, so what it finds half-done it begins anew.
+    """
+    known = manifest.settings()
+    before = known.get("version", __version__)
+    if before != __version__:
+        log.warning("the batch was begun by rimlight %s, this is %s; what is not done begins anew", before, __version__)
+        manifest.begin_anew(_asked(line) for line in manifest.lines() if line.state != "done")
+    manifest.keep("version", __version__)
+    if "key" not in known:
+        manifest.keep("key", uuid.uuid4().hex[:12])
+    return str(manifest.settings()["key"])
+
+
 def _notice_changes(manifest: Manifest) -> None:
-    """Begin anew what is on the list and was changed since."""
-    now = [(line, _asked(line)) for line in manifest.lines() if line.state in ("pending", "running")]
+    """Begin anew what is not done and was changed since."""
+    now = [(line, _asked(line)) for line in manifest.lines() if line.state != "done"]
     manifest.begin_anew(one for line, one in now if not one.stamp.agrees(Stamp(line.size, line.mark)))
 
 
 def _choices(order: Order, known: dict[str, Any]) -> Choices:
     """What was chosen: by the batch that goes on where no sources are named, and by the options that are given."""
     before = {name: known[name] for name in asdict(Choices()) if name in known}
+    if not order.sources and order.restart:
+        raise SourceError("--restart forgets what was named before; name the files or folders to mat")
     if not order.sources and not before:
         raise SourceError(f"no batch in {order.out} to go on with, and no sources; name files or folders to mat")
     choices = Choices(**((before if not order.sources else {}) | dict(order.given)))
     return replace(choices, backend=chosen(choices.backend), backdrop=lasting(choices.backdrop))
 
 
-def _backdrops(asked: Sequence[Asked], lines: Sequence[Line], choices: Choices) -> set[str]:
-    looks = [dict(one.look) for one in asked] + [dict(line.look) for line in lines]
-    return {choices.backdrop, *(look["backdrop"] for look in looks if "backdrop" in look)}
+def _alphas(asked: Sequence[Asked], lines: Sequence[Line], choices: Choices) -> dict[str, Alpha]:
+    """How transparency is written, by backdrop; raises BackdropError, SinkError before any work is done in vain."""
+    outs = [(one.out, dict(one.look)) for one in asked] + [(line.out, line.look) for line in lines]
+    found: dict[str, Alpha] = {choices.backdrop: _alpha(choices.backdrop, choices)}
+    for suffix, backdrop in sorted({
+        (PurePosixPath(out).suffix, look.get("backdrop", choices.backdrop)) for out, look in outs
+    }):  # fmt: skip
+        if backdrop not in found:
+            found[backdrop] = _alpha(backdrop, choices)
+        choose(Path(f"out{suffix}"), Options(found[backdrop]))
+    return found
 
 
 def _alpha(backdrop: str, choices: Choices) -> Alpha:
-    """How transparency is written; raises BackdropError, SinkError before any work is done in vain."""
     opened = open_backdrop(backdrop)
     opened.close()
-    alpha: Alpha = opened.transparent and ("side-by-side" if choices.side_by_side else True)
-    choose(Path(f"out{choices.kind}"), Options(alpha))
-    return alpha
+    return opened.transparent and ("side-by-side" if choices.side_by_side else True)
 
 
 def _settings(choices: Choices) -> Settings:
@@ -164,6 +196,8 @@ def _look_for_lost(manifest: Manifest, out: str) -> None:
 def _asked(line: Line) -> Asked:
     try:
         now = stamp(line.source)
-    except (SourceError, StoreError):
+    except SourceError:
         now = ABSENT
+    except StoreError:  # that the store does not answer just now says nothing of the file
+        now = Stamp(line.size, line.mark)
     return Asked(line.source, line.out, now, tuple(line.look.items()))

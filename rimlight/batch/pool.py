@@ -15,9 +15,10 @@ MOST_WORKERS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """So many more frames are written."""
+    """So many more frames are written. whole: frames of the whole input, 0 where they are not known."""
 
     frames: int
+    whole: int = 0
 
 
 News: TypeAlias = Wrote | Outcome | Failed
@@ -44,6 +45,11 @@ class Pool(Protocol):
 
     def __exit__(self, *_: object) -> None:
         """End all workers, whatever they do; what they did not finish has not happened."""
+
+
+def on_processors(worker: str) -> bool:
+    """Whether a kind of worker runs its network on processors."""
+    return worker.lower().partition(".")[0] == "cpu"
 
 
 def parse_workers(text: str, device: str, usual: int) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import threading
 import time
@@ -10,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import PurePath
-from typing import Any, TextIO
+from pathlib import Path, PurePath
+from typing import Any, BinaryIO, TextIO
 
 from rimlight.batch.board import Board, View
 from rimlight.errors import SinkError
@@ -58,18 +59,20 @@ class Lines:
     def tick(self) -> None:
         """To be called often."""
         if self.stream.isatty():
-            print(f"{CLEAR}{line_of(self.board.view())}", end="", file=self.stream, flush=True)
+            room = shutil.get_terminal_size().columns - 1  # a longer line would go on below, and stay there
+            print(f"{CLEAR}{line_of(self.board.view())[:room]}", end="", file=self.stream, flush=True)
         elif self.now() - self._shown_s >= EVERY_S:
             self._shown_s = self.now()
             print(f"rimlight: {line_of(self.board.view())}", file=self.stream, flush=True)
 
-    def finish(self) -> None:
-        """The last line, and the slowest files."""
+    def finish(self, report: Path) -> None:
+        """The last line, the slowest files, and where the report is."""
         view = self.board.view()
         end = CLEAR if self.stream.isatty() else ""
         print(f"{end}rimlight: {line_of(view)}", file=self.stream)
         for seconds, source in view.slowest[1:]:
             print(f"rimlight:   then {short(source)} {clock(seconds)}", file=self.stream)
+        print(f"rimlight: report in {report}", file=self.stream)
 
 
 @contextmanager
@@ -81,16 +84,19 @@ def events_to(target: str | None) -> Iterator[Callable[[dict[str, Any]], None]]:
     lock = threading.Lock()
 
     def write(event: dict[str, Any]) -> None:
-        with lock:
-            stream.write(json.dumps(event) + "\n")
-            stream.flush()
+        try:
+            with lock:
+                stream.write(f"{json.dumps(event)}\n".encode())
+                stream.flush()
+        except OSError as error:
+            raise SinkError(f"events cannot be written to {target}: {error.strerror}; go on with the same") from error
 
     if target == "-":
-        stream = sys.stdout
+        stream: BinaryIO = sys.stdout.buffer
         yield write
         return
     try:
-        file = open(target, "a", encoding="utf-8")  # noqa: SIM115 - closed below, and here it may raise
+        file = open(target, "ab", buffering=0)  # noqa: SIM115 - closed below, and here it may raise
     except OSError as error:
         raise SinkError(f"events cannot be written to {target}: {error.strerror}; name another file") from error
     with file as stream:

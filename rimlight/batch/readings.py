@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ from rimlight.errors import SinkError, SourceError
 NAME, LOCK = "manifest.sqlite", "lock.sqlite"
 BUSY_S = 30.0  # how long a reader waits for the writer
 LINES = """
-    SELECT id, source, out, inputs.state, reason, inputs.tries, size, mark, look, device, digest, notes,
+    SELECT id, source, out, inputs.state, reason, inputs.tries, size, mark, look, device, digest, notes, count,
         COALESCE(SUM(frames), 0), COALESCE(SUM(seconds), 0)
     FROM inputs LEFT JOIN work ON work.input = inputs.id GROUP BY id ORDER BY id
 """
@@ -31,7 +32,8 @@ class Readings:
         self.folder = folder
         if not (folder / NAME).is_file():
             raise SourceError(f"no batch in {folder}; name the folder that was given as --out, or its --state")
-        self._rows = connect(folder)
+        with said(folder):
+            self._rows = connect(folder)
 
     def settings(self) -> dict[str, Any]:
         """What settle kept; empty before."""
@@ -83,8 +85,12 @@ class Readings:
     def __enter__(self: Reading) -> Reading:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Close; what SQLite raised meanwhile goes on as SinkError."""
         self.close()
+        with said(self.folder):
+            if isinstance(error, sqlite3.Error):
+                raise error
 
 
 class Transaction:
@@ -97,25 +103,37 @@ class Transaction:
         self._rows.execute("BEGIN IMMEDIATE")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._rows.execute("COMMIT" if kind is None else "ROLLBACK")
+        if kind is None:
+            self._rows.execute("COMMIT")
+        elif self._rows.in_transaction:  # SQLite takes it back by itself where the disk is full
+            self._rows.execute("ROLLBACK")
 
 
-def connect(folder: Path) -> sqlite3.Connection:
-    """Open the file of a folder; raises SinkError where that cannot be."""
+@contextmanager
+def said(folder: Path) -> Iterator[None]:
+    """Turn what SQLite raises about a folder's files into a SinkError."""
     try:
-        return sqlite3.connect(folder / NAME, timeout=BUSY_S, isolation_level=None)
+        yield
     except sqlite3.Error as error:
         raise SinkError(
-            f"{folder / NAME} cannot be opened: {error}; give a folder of this machine with --state"
+            f"{folder / NAME} cannot be kept: {error}; make room, see who may write there, or name another --state"
         ) from error
 
 
+def connect(folder: Path) -> sqlite3.Connection:
+    """Open the file of a folder."""
+    return sqlite3.connect(folder / NAME, timeout=BUSY_S, isolation_level=None)
+
+
 def locked(folder: Path) -> sqlite3.Connection:
-    """Hold the driver's lock, which the system lets go of when the process ends in any way."""
-    lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None)
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        raise SinkError(f"another run works on {folder.parent}; wait for its end, or end it") from error
-    return lock
+    """Hold the driver's lock, which the system lets go of when the process ends in any way; raises SinkError."""
+    with said(folder):
+        lock = sqlite3.connect(folder / LOCK, timeout=0, isolation_level=None)
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.Error as error:
+            lock.close()
+            if "locked" not in str(error):
+                raise
+            raise SinkError(f"another run works on {folder.parent}; wait for its end, or end it") from error
+        return lock

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import base64
-import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from string import Template
+from urllib.parse import quote
 
-from rimlight.batch.progress import clock, short
+from rimlight.batch.progress import clock
 from rimlight.batch.readings import Readings
-from rimlight.batch.storage import is_url
+from rimlight.batch.storage import is_url, name_of
 from rimlight.batch.tables import Line, State
 from rimlight.errors import SinkError
+from rimlight.files import write_whole
 
 PAGE = "report_page.html"
 MOST_ROWS = 500  # of one table; a page with more is no longer read
@@ -31,13 +31,10 @@ COLOURS: dict[State, str] = {
 
 def write_report(manifest: Readings, path: Path, now: Callable[[], float] = time.time) -> None:
     """Write the report so that the path holds all of it, or what it held; raises SinkError."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(render(manifest, now()), encoding="utf-8")
-        os.replace(draft, path)
+        write_whole(path, render(manifest, now()).encode())
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise SinkError(f"the report {path} cannot be written: {error.strerror}; make room there") from error
 
 
@@ -175,7 +172,9 @@ def _slowest(lines: Sequence[Line]) -> str:
 
 
 def _name(line: Line) -> str:
-    return f'<span title="{escape(line.source)}">{escape(short(line.source))}</span>'
+    """The file with the folders that its output has; where it is in full, under the pointer."""
+    name = PurePosixPath(line.out).with_name(name_of(line.source))
+    return f'<span title="{escape(line.source)}">{escape(str(name))}</span>'
 
 
 def _gallery(lines: Sequence[Line], samples: dict[int, bytes], out: str) -> str:
@@ -184,12 +183,13 @@ def _gallery(lines: Sequence[Line], samples: dict[int, bytes], out: str) -> str:
         return ""
     figures = []
     for line in shown:
-        picture = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(samples[line.id]).decode()}">'
-        linked = picture if is_url(out) else f'<a href="{escape(line.out)}">{picture}</a>'
+        data = base64.b64encode(samples[line.id]).decode()
+        picture = f'<img alt="{escape(line.out)}" src="data:image/jpeg;base64,{data}">'
+        linked = picture if is_url(out) else f'<a href="./{quote(line.out)}">{picture}</a>'
         figures.append(f"<figure>{linked}<figcaption>{escape(line.out)}</figcaption></figure>")
     return _section("A frame of some", f'<div class="gallery">{"".join(figures)}</div>')
 
 
 def _settings(settings: dict[str, object]) -> str:
-    rows = [(escape(name.replace("_", " ")), escape(str(value))) for name, value in settings.items()]
+    rows = [(escape(name.replace("_", " ")), escape(str(value))) for name, value in settings.items() if name != "key"]
     return _table(("option", "value"), rows)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import shlex
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from rimlight.batch.driver import Driver
 from rimlight.batch.local import LocalPool
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.plan import Choices, Order, prepare, state_folder
-from rimlight.batch.pool import Pool, parse_workers
+from rimlight.batch.pool import Pool, on_processors, parse_workers
 from rimlight.batch.progress import Collector, Lines, events_to
 from rimlight.batch.report import write_report
 from rimlight.batch.storage import is_url
@@ -50,8 +50,8 @@ def run_batch(order: Order, means: Means) -> View:
     """
     state = state_folder(order.out, order.state)
     with ExitStack() as stack:
-        with _nothing_of_nothing(state):
-            manifest = stack.enter_context(Manifest(state))
+        manifest = stack.enter_context(Manifest(state))
+        with _nothing_of_nothing(manifest):
             recipe, choices = prepare(order, manifest)
             board = Board(stack.enter_context(events_to(means.events)))
             if means.metrics_port is not None:
@@ -63,25 +63,23 @@ def run_batch(order: Order, means: Means) -> View:
         try:
             driver.run()
         except KeyboardInterrupt as error:
-            raise KeyboardInterrupt(f"what is done stays done; go on with: {_again(order)}") from error
+            raise KeyboardInterrupt(f"what is done stays done; go on with: {again(order.out, order.state)}") from error
         finally:
             write_report(manifest, report_path(order.out, state))
         if not means.quiet:
-            lines.finish()
+            lines.finish(report_path(order.out, state))
         return board.view()
 
 
 @contextmanager
-def _nothing_of_nothing(state: Path) -> Iterator[None]:
-    """Take a new state folder back where a batch could not be begun."""
-    new = not state.exists()
+def _nothing_of_nothing(manifest: Manifest) -> Iterator[None]:
+    """Take a new manifest back where a batch could not be begun; its lock is held, so nobody else works with it."""
+    new = not manifest.settings()
     try:
         yield
     except RimlightError:
         if new:
-            shutil.rmtree(state, ignore_errors=True)
-            with suppress(OSError):  # there are other files
-                state.parent.rmdir()
+            manifest.remove()
         raise
 
 
@@ -90,15 +88,16 @@ def report_path(out: str, state: Path) -> Path:
     return (state if is_url(out) else Path(out)) / REPORT
 
 
-def _again(order: Order) -> str:
-    state = f" --state {order.state}" if order.state else ""
-    return f"rimlight batch --out {order.out}{state}"
+def again(out: str, state: Path | None) -> str:
+    """The command that goes on with a batch, as a shell reads it."""
+    return shlex.join(["rimlight", "batch", "--out", out, *(["--state", str(state)] if state else [])])
 
 
 def _pool(means: Means, choices: Choices) -> Pool:
     if means.ray is not None:
         from rimlight.batch.on_ray import RayPool
 
-        return RayPool(means.ray, means.workers, means.device, choices.threads, means.memory_gib)
-    workers = parse_workers(means.workers, means.device, int(processors()) // choices.threads)
+        return RayPool(means.ray, means.workers, means.device, choices.threads, means.memory_gib, means.stall_s)
+    usual = int(processors()) // choices.threads if on_processors(means.device) else 1
+    workers = parse_workers(means.workers, means.device, usual)
     return LocalPool(workers, choices.threads, means.stall_s)

@@ -9,10 +9,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from rimlight.errors import MissingExtraError, RimlightError, SourceError
 
+WEB = ("http://", "https://")
 FACTS = ("ETag", "etag", "md5Hash", "mtime")  # that stores give in lists as well as for one file; any will do
 
 
@@ -73,11 +76,26 @@ def normal(place: str) -> str:
     return str(system.unstrip_protocol(path))
 
 
+def parts_of(place: str) -> tuple[str, ...]:
+    """The folders and the name of a file, without what a web address asks after its ?, and without a password."""
+    if place.startswith(WEB):
+        url = urlsplit(place)
+        place = f"{url.scheme}/{url.netloc.rpartition('@')[2]}{unquote(url.path)}"
+    return tuple(part for part in place.replace(os.sep, "/").replace("://", "/").split("/") if part)
+
+
+def name_of(place: str) -> str:
+    """The name of a file without its folders; "" of the root of all."""
+    return "".join(parts_of(place)[-1:])
+
+
 def stamp(place: str) -> Stamp:
     """Size and mark of a file; raises SourceError where there is none, StoreError."""
     with _said(place):
         if not is_url(place):
             known = os.stat(place)
+            if not S_ISREG(known.st_mode):  # a pipe would never end
+                raise SourceError(f"{place} is no file; name a video, or a folder of videos by itself")
             return Stamp(known.st_size, str(known.st_mtime_ns))
         system, path = filesystem(place)
         return stamp_of(system.info(path))
@@ -93,7 +111,7 @@ def fetch(place: str, folder: Path) -> Path:
     if not is_url(place):
         return Path(place)
     system, path = filesystem(place)
-    copy = folder / f"{uuid.uuid4().hex}{PurePosixPath(path).suffix}"
+    copy = folder / f"{uuid.uuid4().hex}{PurePosixPath(name_of(place)).suffix}"
     with _said(place):
         system.get_file(path, str(copy))
     return copy
@@ -122,22 +140,24 @@ def remove(folder: str) -> None:
 
 
 def names_in(folder: str) -> list[str]:
-    """Names of the folders and files in a folder, none where there is no such folder."""
+    """Names of the folders and files in a folder, none where there is no such folder; raises StoreError."""
     if not is_url(folder):
         return os.listdir(folder) if Path(folder).is_dir() else []
     system, path = filesystem(folder)
-    return [name.rstrip("/").rpartition("/")[2] for name in system.ls(path, detail=False)] if system.isdir(path) else []
+    with _said(folder):
+        found = system.ls(path, detail=False) if system.isdir(path) else []
+    return [name.rstrip("/").rpartition("/")[2] for name in found]
 
 
 def present(folder: str, names: Iterable[str]) -> set[str]:
-    """Which of the names, with / between their parts, a folder has files of."""
+    """Which of the names, with / between their parts, a folder has files of; raises StoreError."""
     if not is_url(folder):
         return {name for name in names if Path(below(folder, name)).exists()}
     system, path = filesystem(folder)
-    if not system.isdir(path):
-        return set()
+    with _said(folder):
+        found = system.find(path) if system.isdir(path) else []
     root = path.rstrip("/") + "/"
-    return {found.removeprefix(root) for found in system.find(path)} & set(names)
+    return {name.removeprefix(root) for name in found} & set(names)
 
 
 def _upload(path: Path, place: str) -> None:
@@ -151,10 +171,18 @@ def _upload(path: Path, place: str) -> None:
 
 def _move(path: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if path.stat().st_dev != target.parent.stat().st_dev:
-        near = target.with_name(f".{target.stem}.{uuid.uuid4().hex}.part")
+    if path.stat().st_dev == target.parent.stat().st_dev:
+        _place(path, target)
+        return
+    near = target.with_name(f".{uuid.uuid4().hex}.part")
+    try:
         shutil.move(path, near)
-        path = near
+        _place(near, target)
+    finally:
+        near.unlink(missing_ok=True)
+
+
+def _place(path: Path, target: Path) -> None:
     with path.open("r+b") as file:
         os.fsync(file.fileno())  # or a machine that goes down could keep the name and lose what it names
     path.replace(target)

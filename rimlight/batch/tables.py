@@ -54,7 +54,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An input as reports name it. frames, seconds: matted so far, and how long workers took for it."""
+    """An input as reports name it. frames, seconds: matted so far, and how long workers took for it.
+
+    count: frames of all its parts, None for what is not split.
+    """
 
     id: int
     source: str
@@ -68,6 +71,7 @@ class Line:
     device: str
     digest: str
     notes: str
+    count: int | None
     frames: int
     seconds: float
 

@@ -150,3 +150,14 @@ def dies(times: int, task: str = "part") -> HerePool:
         return DIED
 
     return HerePool(instead=instead)
+
+
+def breaks_off(task: str, number: int = 0) -> HerePool:
+    """A pool whose driver is interrupted when it gives that step."""
+
+    def instead(item: Item) -> News | None:
+        if (item.task, item.number) == (task, number):
+            raise KeyboardInterrupt
+        return None
+
+    return HerePool(instead=instead)

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import urllib.request
+from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -12,15 +14,15 @@ from click.testing import CliRunner, Result
 from rimlight.batch.board import Board, View
 from rimlight.batch.items import Item
 from rimlight.batch.manifest import Manifest
-from rimlight.batch.pool import News
-from rimlight.batch.progress import EVERY_S, Collector, Lines, events_to, line_of
+from rimlight.batch.pool import News, Wrote
+from rimlight.batch.progress import CLEAR, EVERY_S, Collector, Lines, events_to, line_of
 from rimlight.batch.readings import Readings
 from rimlight.batch.report import render, throughput
 from rimlight.batch_commands import batch
 from rimlight.errors import RimlightError, SinkError, SourceError
 from rimlight.realtime.telemetry import serve_collector
 
-from .runs import OPTIONS, HerePool, begun, digests, ended, events, run_here, videos
+from .runs import OPTIONS, HerePool, begun, breaks_off, digests, ended, events, run_here, videos
 
 
 def call(*arguments: object) -> Result:
@@ -126,6 +128,30 @@ def test_lines_come_now_and_then_where_there_is_no_terminal(tmp_path: Path) -> N
         assert len(stream.readlines()) == 1
 
 
+def test_a_line_fits_the_terminal_and_the_last_ones_name_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    stream = StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    board = Board()
+    monkeypatch.setattr(Board, "view", lambda _: VIEW)
+    lines = Lines(board, stream)
+    lines.tick()
+    assert stream.getvalue() == f"{CLEAR}{line_of(VIEW)[:39]}"
+    lines.finish(Path("out") / "report.html")
+    assert stream.getvalue().endswith(
+        f"{line_of(VIEW)}\nrimlight:   then b.mp4 0:00:03\nrimlight: report in out/report.html\n"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_events_that_cannot_be_written_are_said() -> None:
+    with (
+        pytest.raises(SinkError, match="events cannot be written to /dev/full: No space left"),
+        events_to("/dev/full") as write,
+    ):
+        write({"event": "x"})
+
+
 def test_events_are_added_to_a_file_line_by_line(tmp_path: Path) -> None:
     for number in range(2):
         with events_to(str(tmp_path / "e")) as write:
@@ -147,6 +173,38 @@ def test_time_to_go_is_reckoned_by_bytes(clips: Path, tmp_path: Path) -> None:
     sizes = [os.path.getsize(clips / name) for name in ("0.mp4", "1.mp4")]
     usual = sum(sizes) / 2  # of the empty one, which is the last
     assert seen[1] == pytest.approx(10 * (sizes[1] + usual) / sizes[0])
+
+
+def test_time_to_go_is_known_in_the_middle_of_a_video_that_is_not_split(tmp_path: Path) -> None:
+    now, left_s = [0.0], list[float | None]()
+    board = Board(clock=lambda: now[0])
+
+    class Telling(HerePool):
+        def news(self, wait_s: float) -> Iterator[tuple[int, News]]:
+            now[0] += 10
+            yield self._waiting[0][1], Wrote(6, 24)
+            left_s.append(board.view().left_s)
+            yield from super().news(wait_s)
+
+    run_here(videos(tmp_path / "in", short=1, long_frames=0), tmp_path / "out", Telling(), board=board)
+    assert left_s == [pytest.approx(30)]
+
+
+def test_time_to_go_is_known_of_a_video_that_an_earlier_run_split(tmp_path: Path) -> None:
+    clips, now, left_s = videos(tmp_path / "in", short=0), [0.0], list[float | None]()
+    board = Board(clock=lambda: now[0])
+
+    def instead(item: Item) -> News | None:  # noqa: ARG001 - all alike
+        now[0] += 10
+        left_s.append(board.view().left_s)
+        return None
+
+    with pytest.raises(KeyboardInterrupt):
+        run_here(clips, tmp_path / "out", breaks_off("part", 1))
+    pool = HerePool(instead=instead)
+    run_here(clips, tmp_path / "out", pool, board=board)
+    second, third = (len(item.share.own) for item in pool.given if item.share is not None)
+    assert left_s[:2] == [None, pytest.approx(20 * third / second)]
 
 
 def test_figures_can_be_scraped(clips: Path, tmp_path: Path) -> None:
@@ -176,6 +234,20 @@ def test_the_report_names_what_failed_and_shows_frames_and_needs_nothing_else(cl
     assert "&lt;b&gt;&amp;.mp4" in page
     assert "<b>&.mp4" not in page
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_the_report_links_names_with_signs_and_tells_files_of_one_name_apart(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=1, long_frames=0)
+    (clips / "0.mp4").rename(clips / "100% #1? ü&<b>.mp4")
+    for folder in ("one", "two"):
+        (clips / folder).mkdir()
+        (clips / folder / "bad.mov").write_bytes(b"")
+    run_here(clips, tmp_path / "out")
+    with Readings(tmp_path / "out" / ".rimlight") as manifest:
+        page = render(manifest, 0.0)
+    assert 'href="./100%25%20%231%3F%20%C3%BC%26%3Cb%3E.mp4"' in page
+    assert ">one/bad.mov<" in page
+    assert ">two/bad.mov<" in page
 
 
 @pytest.mark.parametrize("backdrop", ["transparent", "blur"])

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from rimlight.batch.board import Board
-from rimlight.batch.items import Item
+from rimlight.batch.items import Item, attempt
 from rimlight.batch.pool import News
-from rimlight.errors import SinkError, SourceError
+from rimlight.errors import RimlightError, SinkError, SourceError
 from tests.realtime.jobs.runs import same_images
 from tests.realtime.sinks.outputs import packets
 from tests.realtime.sources.media import numbered, read, write_video
 
-from .runs import HerePool, dies, digests, left_over, run_here, states, videos
+from .runs import HerePool, breaks_off, dies, digests, left_over, run_here, states, videos
 
 
 def test_every_video_has_an_output_in_the_same_folder_with_its_frames_and_sound(tmp_path: Path) -> None:
@@ -91,6 +91,38 @@ def test_a_video_that_changes_meanwhile_is_not_mixed(tmp_path: Path) -> None:
     assert len(read(tmp_path / "out" / "sub" / "long.mp4")) == 80
 
 
+def test_a_video_that_is_still_written_to_while_its_end_is_matted_is_not_done(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=1, long_frames=0)
+
+    def instead(item: Item) -> News | None:
+        def grow(_: int) -> None:
+            with (clips / "0.mp4").open("ab") as file:
+                file.write(b"more")
+
+        return attempt(item, grow)
+
+    (line,) = run_here(clips, tmp_path / "out", HerePool(instead=instead)).values()
+    assert (line.state, line.digest) == ("failed", "")
+    assert digests(tmp_path / "out") == {}
+    assert states(run_here("", tmp_path / "out")) == {"0.mp4": "done"}  # as it is now, without being put back
+
+
+@pytest.mark.parametrize(
+    ("source", "choices"), [("", {}), ("nowhere/*.mp4", {}), ("in", {"backend": "none"}), ("in", {"feather": -1.0})]
+)
+def test_a_restart_that_cannot_be_forgets_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, choices: dict[str, object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clips = videos(tmp_path / "in", short=1, long_frames=0)
+    run_here(clips, tmp_path / "out")
+    with pytest.raises(RimlightError):
+        run_here(source, tmp_path / "out", restart=True, **choices)
+    pool = HerePool()
+    assert states(run_here(clips, tmp_path / "out", pool)) == {"0.mp4": "done"}
+    assert pool.given == []
+
+
 def test_a_restart_makes_everything_anew(tmp_path: Path) -> None:
     clips = videos(tmp_path / "in", short=1)
     run_here(clips, tmp_path / "out")
@@ -148,6 +180,38 @@ def test_other_options_are_not_mixed(tmp_path: Path, choices: dict[str, object],
     run_here(clips, tmp_path / "out")
     with pytest.raises(SinkError, match=said):
         run_here(clips, tmp_path / "out", **choices)
+
+
+def test_what_another_version_left_half_done_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clips = videos(tmp_path / "in", short=1)
+    with pytest.raises(KeyboardInterrupt):
+        run_here(clips, tmp_path / "out", breaks_off("part", 1))
+    monkeypatch.setattr("rimlight.batch.plan.__version__", "99.0")
+    pool = HerePool()
+    assert set(states(run_here(clips, tmp_path / "out", pool)).values()) == {"done"}
+    assert "this is 99.0; what is not done begins anew" in caplog.text
+    assert [item.task for item in pool.given] == ["begin", *["part"] * 3, "join"]
+
+
+def test_two_batches_with_one_folder_of_outputs_do_not_share_what_is_half_done(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=0)
+    pools = {}
+    for name in ("one", "two", "two"):
+        table = tmp_path / f"{name}.csv"
+        table.write_text(f"source,out\n{clips / 'sub' / 'long.mp4'},{name}.mp4\n")
+        pools[name] = HerePool()
+        run_here(table, tmp_path / "out", pools[name], state=tmp_path / name, restart=name in pools)
+    places = [{item.parts for item in pool.given} | {item.scratch for item in pool.given} for pool in pools.values()]
+    assert not places[0] & places[1]
+
+
+def test_a_table_whose_outputs_are_no_videos_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=1, long_frames=0)
+    (tmp_path / "table.csv").write_text(f"source,out\n{clips / '0.mp4'},report.html\n")
+    with pytest.raises(SinkError, match=r"html"):
+        run_here(tmp_path / "table.csv", tmp_path / "out")
 
 
 def test_files_of_others_are_not_replaced(tmp_path: Path) -> None:

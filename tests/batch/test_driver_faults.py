@@ -13,7 +13,7 @@ from rimlight.batch.plan import look_again
 from rimlight.batch.pool import News
 from tests.realtime.sources.media import numbered, write_video
 
-from .runs import DIED, HerePool, dies, digests, run_here, states, videos
+from .runs import DIED, HerePool, breaks_off, dies, digests, run_here, states, videos
 
 
 @pytest.mark.parametrize("task", ["begin", "part", "join"])
@@ -97,15 +97,21 @@ def test_an_input_stays_with_one_kind_of_worker(tmp_path: Path) -> None:
 def test_an_input_waits_for_the_kind_of_worker_that_began_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     clips = videos(tmp_path / "in", short=0)
 
-    def instead(item: Item) -> News | None:
-        if item.number == 1:
-            raise KeyboardInterrupt
-        return None
-
+    first = breaks_off("part", 1)
+    first.workers = {"cuda": 1}
     with pytest.raises(KeyboardInterrupt):
-        run_here(clips, tmp_path / "out", HerePool({"cuda": 1}, instead), batch=1)
+        run_here(clips, tmp_path / "out", first, batch=1)
     pool = HerePool()
     assert states(run_here("", tmp_path / "out", pool)) == {"sub/long.mp4": "pending"}
     assert pool.given == []
     assert "wait for it" in caplog.text
     assert states(run_here("", tmp_path / "out", HerePool({"cuda": 1}))) == {"sub/long.mp4": "done"}
+
+
+def test_what_was_not_even_looked_through_waits_for_no_kind_of_worker(tmp_path: Path) -> None:
+    clips = videos(tmp_path / "in", short=1)
+    first = breaks_off("begin")
+    first.workers = {"cuda": 1}
+    with pytest.raises(KeyboardInterrupt):
+        run_here(clips, tmp_path / "out", first, batch=1)
+    assert set(states(run_here("", tmp_path / "out")).values()) == {"done"}

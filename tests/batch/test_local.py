@@ -1,17 +1,26 @@
 from __future__ import annotations
 
+import faulthandler
+import multiprocessing
 import os
+import signal
+import struct
+import subprocess
+import sys
 from collections.abc import Callable
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from rimlight.batch.items import Failed, Item, Outcome
 from rimlight.batch.local import TELL_S, LocalPool, Teller
 from rimlight.batch.memory import free_bytes, peak_bytes, resident_bytes
+from rimlight.batch.on_ray import perform
 from rimlight.batch.pool import News, parse_workers
 from rimlight.batch.room import FIRST_BYTES, MIB, SPARE_BYTES, Room
-from rimlight.errors import RimlightError
+from rimlight.errors import BackendError, RimlightError
 from rimlight.realtime.session import Settings
 
 PROBE = Item("probe", Settings("fake"))
@@ -36,6 +45,55 @@ def test_a_silent_worker_is_ended_and_another_takes_its_place() -> None:
         assert pool.takes("cpu")
         pool.give("cpu", 3, PROBE)
         assert heard(pool)[0] == 3
+
+
+def test_a_worker_that_died_while_it_had_nothing_to_do_costs_no_try() -> None:
+    with LocalPool({"cpu": 1}) as pool:
+        pool.give("cpu", 1, PROBE)
+        heard(pool)
+        (pid,) = pool.pids
+        os.kill(pid, signal.SIGKILL)
+        assert pool._all[0].process is not None
+        pool._all[0].process.join()
+        pool.give("cpu", 2, PROBE)
+        ticket, said = heard(pool)
+        assert (ticket, type(said)) == (2, Outcome)
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_word_has_failed() -> None:
+    with LocalPool({"cpu": 1}) as pool:
+        pool.give("cpu", 1, PROBE)
+        heard(pool)
+        (worker,) = pool._all
+        assert worker.process is not None
+        assert worker.line is not None
+        worker.line.close()
+        worker.line, theirs = multiprocessing.Pipe()
+        worker.ticket = 2
+        worker.process.kill()
+        os.write(theirs.fileno(), struct.pack("!i", 1000) + b"of a thousand bytes these")
+        theirs.close()
+        assert heard(pool) == (2, Failed("the process was ended by SIGKILL", final=False))
+
+
+def test_a_process_that_cannot_be_begun_or_ended_is_no_riddle(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stuck:
+        """A process that waits for a disk."""
+
+        pid = 0
+
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return lambda *_: None
+
+        def close(self) -> None:
+            raise ValueError("Cannot close a process while it is still running.")
+
+    with LocalPool({"cpu": 1}) as pool:
+        pool._all[0].process, pool._all[0].line = cast(SpawnProcess, Stuck()), multiprocessing.Pipe()[0]
+    assert pool.pids == []
+    monkeypatch.setattr(SpawnProcess, "start", lambda _: exec("raise BlockingIOError(11, 'no more processes')"))
+    with pytest.raises(BackendError, match=r"no more processes; use fewer --workers"):
+        pool.give("cpu", 1, PROBE)
 
 
 def test_a_worker_takes_nothing_while_memory_is_short() -> None:
@@ -81,13 +139,13 @@ def test_this_process_has_taken_memory() -> None:
 
 
 def test_frames_are_told_of_now_and_then() -> None:
-    now, told = [0.0], list[int]()
-    teller = Teller(told.append, lambda: now[0])
+    now, told = [0.0], list[tuple[int, int]]()
+    teller = Teller(lambda *frames: told.append(frames), lambda: now[0])
     for _ in range(5):
-        teller()
+        teller(90)
     now[0] = TELL_S
-    teller()
-    assert told == [6]
+    teller(90)
+    assert told == [(6, 90)]
 
 
 @pytest.mark.parametrize(
@@ -122,3 +180,34 @@ def test_a_batch_is_timed_by_the_clock() -> None:
     ticks = iter([10.0, 12.0])
     clock: Callable[[], float] = lambda: next(ticks)  # noqa: E731
     assert _speed(Settings("fake", long_side=64), 4, clock) == 4 * CALLS / 2
+
+
+@pytest.mark.parametrize("hangs", ["time.sleep(60)", "ctypes.PyDLL(None).sleep(60)"], ids=["free", "lock held"])
+def test_a_task_on_ray_without_a_frame_ends_its_process(hangs: str) -> None:
+    """Also where what hangs keeps the interpreter to itself."""
+    code = f"""
+import ctypes, time
+from rimlight.batch import on_ray
+
+def attempt(item, wrote):
+    for _ in range(5):
+        time.sleep(0.1)
+        wrote(0)
+    print("five frames", flush=True)
+    {hangs}
+
+on_ray.attempt = attempt
+on_ray.perform(None, 1, 0.3)
+"""
+    found = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=50)
+    assert (found.returncode, found.stdout) == (1, "five frames\n")
+    assert "Timeout" in found.stderr
+    assert "in attempt" in found.stderr
+
+
+def test_a_task_on_ray_that_has_ended_is_not_watched_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = [0]
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: watched.append(1))
+    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", watched.clear)
+    assert isinstance(perform(PROBE, 1, 60.0), Outcome)
+    assert watched == []

@@ -5,15 +5,21 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from rimlight.batch.items import Failed, Item, Outcome
+from rimlight.batch.pool import News, Pool
+from rimlight.batch.storage import stamp
 from rimlight.errors import BackendError
+from rimlight.realtime.session import Settings
 from tests.conftest import need
 
 from .runs import begun, digests, ended, events, left_over, run_here, videos, wait_for
@@ -103,6 +109,39 @@ def test_a_node_that_is_killed_half_way_costs_nothing_but_time(
     assert left_over(out) == []
     assert {event["state"] for event in events(out, "failed")} == {"running"}
     assert "Died" in events(out, "failed")[0]["reason"] or "Crashed" in events(out, "failed")[0]["reason"]
+
+
+def test_a_task_that_hangs_fails_after_the_stall_time(
+    cluster: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    need("aiohttp", importlib.util.find_spec("aiohttp") is not None, "aiohttp is not installed")
+    from rimlight.batch.on_ray import RayPool
+
+    clip = str(videos(tmp_path / "in", short=1, long_frames=0) / "0.mp4")
+    item = Item(
+        "begin", Settings("fake", long_side=128), source=clip, stamp=stamp(clip), out=str(tmp_path / "out.mp4")
+    )  # fmt: skip
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        RayPool(cluster.address, "cpu=1,cuda=1", "cpu", 1, 0.3, stall_s=3.0) as pool,
+    ):
+        assert "for a worker on cuda; work for it waits until one comes" in caplog.text
+        assert "on cpu" not in caplog.text
+        pool.give("cpu", 1, replace(item, source=f"http://127.0.0.1:{silent.getsockname()[1]}/0.mp4"))
+        assert not pool.takes("cpu")  # one was asked for
+        ticket, said = heard(pool)
+        assert isinstance(said, Failed)
+        assert not said.final
+        assert "when no frame came for 3 s" in said.reason
+        pool.give("cpu", 2, item)
+        ticket, said = heard(pool)
+        assert (ticket, type(said)) == (2, Outcome)
+
+
+def heard(pool: Pool) -> tuple[int, News]:
+    while True:
+        for one in pool.news(0.5):
+            return one
 
 
 def test_a_cluster_that_is_not_there_is_said() -> None:
