@@ -234,3 +234,15 @@ def test_tokens_come_from_the_secret_that_the_document_makes() -> None:
     text = (ROOT / "docs" / "scaling.md").read_text()
     assert "kubectl create secret generic rimlight-tokens" in text
     assert {key for key in keys if f"--from-literal={key}=" in text} == keys
+
+
+def test_clients_come_to_a_gateway_after_the_workers() -> None:
+    """CoreDNS gives a Service's addresses a life of 5 s; after that a worker finds and tells the gateway within 2 s."""
+    assert container("gateway")["readinessProbe"]["initialDelaySeconds"] >= 5 + 2
+
+
+def test_the_documents_advise_the_drain_that_is_deployed() -> None:
+    text = "".join((ROOT / "docs" / name).read_text() for name in ("cluster.md", "scaling.md"))
+    said = re.findall(r"--drain (\d+)", text)
+    assert said
+    assert set(said) == {option("worker", "--drain")}

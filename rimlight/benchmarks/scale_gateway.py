@@ -40,11 +40,12 @@ def measure_gateway(requests: int = REQUESTS) -> dict[str, float]:
 
 async def _asked(child: Child, token: str, requests: int) -> dict[str, float]:
     names = [new_worker() for _ in range(WORKERS_THERE)]
-    async with _worker() as url, aiohttp.ClientSession(child.address) as session:
+    async with _workers() as urls, aiohttp.ClientSession(child.address) as session:
         bearer = {"Authorization": f"Bearer {token}"}
 
         async def tell(number: int) -> int:
-            report = Report(names[number % len(names)], url, sessions=9, room=10_000, load=0.5, one=1e-5)
+            one = number % len(names)
+            report = Report(names[one], urls[one], sessions=9, room=10_000, load=0.5, one=1e-5)
             async with session.post(WORKERS, json=report.as_json(), headers=bearer) as answer:
                 return answer.status
 
@@ -96,8 +97,8 @@ async def _keep_telling(tell: Callable[[int], Awaitable[int]], told: list[int]) 
 
 
 @asynccontextmanager
-async def _worker() -> AsyncIterator[str]:
-    """A server that answers as all workers would; gives its address."""
+async def _workers() -> AsyncIterator[list[str]]:
+    """A server that answers as all workers would, at an address for each; gives these."""
 
     async def opened(request: web.Request) -> web.Response:
         await request.read()
@@ -111,7 +112,8 @@ async def _worker() -> AsyncIterator[str]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        for _ in range(WORKERS_THERE):
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield [f"http://127.0.0.1:{address[1]}" for address in runner.addresses]
     finally:
         await runner.cleanup()

@@ -17,9 +17,9 @@ from rimlight.benchmarks.scale_crowd import Arrivals
 from rimlight.benchmarks.scale_machines import Machine, Machines
 from rimlight.benchmarks.scale_rule import EVERY_S, Autoscaler, Rule
 from rimlight.realtime.serve.cluster.placing import FULL_S
-from rimlight.realtime.serve.cluster.registry import REPORT_S, SILENT_S
+from rimlight.realtime.serve.cluster.registry import MUTE_S, OWED_S, REPORT_S
 
-LOOK_S, SPREAD_S = 1.0, 0.3  # the page's: between two looks; over which the sessions of one machine come back
+STILL_S, SPREAD_S = 0.25, 0.3  # the page's: between two looks for pictures; over which one machine's sessions come back
 SAMPLE_EVERY = 20  # looks of the autoscaler
 
 
@@ -208,7 +208,7 @@ class Simulation:
             self._later(float(self._rng.exponential(self._plant.lasts_s)), partial(self._fail, machine))
 
     def _fail(self, machine: Machine) -> None:
-        """It stops at once; gateways notice when it has been silent for too long, the page when it looks next."""
+        """It stops at once; gateways notice when it neither reports nor answers the pages that see no pictures."""
         if machine.number not in self._fleet:
             return
         del self._fleet[machine.number]
@@ -218,7 +218,8 @@ class Simulation:
             self._later(self._plant.replace_s, self._noticed)
         people = self._machines.close(machine, self._now_s)
         self.tally.moved_by_failure += len(people)
-        self._again(people, SILENT_S - float(self._rng.uniform(0, REPORT_S)), LOOK_S / 2)
+        silent_s = MUTE_S - float(self._rng.uniform(0, REPORT_S))
+        self._again(people, max(silent_s, STILL_S + OWED_S), STILL_S)
 
     def _noticed(self) -> None:
         self._dead -= 1
@@ -273,12 +274,12 @@ class Simulation:
                 self._cut(machine)
 
     def _cut(self, machine: Machine) -> None:
-        """It ends, and who is still there goes elsewhere: its port is closed, so that the next look tells."""
+        """It ends, and who is still there goes elsewhere: its port is closed, so that one look tells."""
         if machine.number in self._fleet:
             del self._fleet[machine.number]
             people = self._machines.close(machine, self._now_s)
             self.tally.moved_by_drain += len(people)
-            self._again(people, 0.0, LOOK_S)
+            self._again(people, STILL_S, STILL_S)
 
     def _count_offer(self) -> None:
         second, count = self._offers

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -51,3 +53,12 @@ def test_the_table_says_how_many_were_in_time() -> None:
     table = render(measure(Plan(rounds=2), lambda _: None, rounds(1.0, 2.9, 1.0, 3.1)))
     assert "2 of 2" in table
     assert "1 of 2" in table
+
+
+def test_simulated_pages_notice_and_come_back_as_the_real_one_does() -> None:
+    pytest.importorskip("aiortc", reason="aiortc (extra webrtc) is not installed")
+    from rimlight.benchmarks.scale_simulation import SPREAD_S, STILL_S
+
+    page = (resources.files("rimlight.realtime.serve") / "page" / "connection.js").read_text("utf-8")
+    found = dict(re.findall(r"^const (STILL_MS|SPREAD_S) = ([\d.]+);", page, re.MULTILINE))
+    assert {name: float(value) for name, value in found.items()} == {"STILL_MS": 1e3 * STILL_S, "SPREAD_S": SPREAD_S}

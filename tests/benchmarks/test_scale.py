@@ -22,11 +22,11 @@ from rimlight.benchmarks.scale_command import scale_command
 from rimlight.benchmarks.scale_crowd import Arrivals, Crowd, draw, expected, rate
 from rimlight.benchmarks.scale_machines import Machine, Machines
 from rimlight.benchmarks.scale_rule import EVERY_S, Autoscaler, Rule
-from rimlight.benchmarks.scale_simulation import LOOK_S, SPREAD_S, Plant, Simulation, Tally
+from rimlight.benchmarks.scale_simulation import SPREAD_S, STILL_S, Plant, Simulation, Tally
 from rimlight.benchmarks.scale_tables import BASE, gateways, render
 from rimlight.errors import SourceError
 from rimlight.realtime.serve.capacity import Capacity, Costs
-from rimlight.realtime.serve.cluster.registry import REPORT_S, SILENT_S
+from rimlight.realtime.serve.cluster.registry import MUTE_S, OWED_S, REPORT_S
 from rimlight.realtime.serve.service import USUAL
 
 COSTS = Costs(3e-7, 9e-9, 5e-9)
@@ -120,7 +120,9 @@ def test_a_failure_covers_for_as_long_as_it_takes_to_notice_and_come_back() -> N
     tally = simulated(Plant(rule=None, begin=40, lasts_s=7200.0, connect_s=1.0))
     assert tally.moved_by_failure > 50
     moved_s = tally.covered_s / tally.moved_by_failure
-    assert SILENT_S - REPORT_S + 1.0 < moved_s < SILENT_S + LOOK_S / 2 + SPREAD_S + 1.0
+    least_s, most_s = OWED_S + STILL_S + 1.0, MUTE_S + STILL_S + SPREAD_S + 1.0
+    assert MUTE_S > OWED_S + STILL_S > MUTE_S - REPORT_S
+    assert least_s < moved_s < most_s
 
 
 def test_machine_hours_are_what_the_machines_ran() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -46,6 +47,11 @@ class Server:
         """It is to take nobody new and to end when all have left, or after --drain seconds."""
         assert self._process is not None
         self._process.terminate()
+
+    def freeze(self) -> None:
+        """It stops where it is: its connections stay, and nothing is answered."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
 
     def ended(self) -> bool:
         """Whether its process has ended."""

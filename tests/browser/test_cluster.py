@@ -156,6 +156,59 @@ def test_page_whose_worker_is_killed_goes_on_at_another_one_and_is_covered_meanw
     spared.assert_guarded(60)
 
 
+def test_page_whose_worker_is_frozen_goes_on_at_another_one_and_is_covered_meanwhile(
+    open_tab: OpenTab, open_cluster: Callable[..., Cluster]
+) -> None:
+    cluster = open_cluster()
+    hit, spared = two_live(open_tab, cluster)
+    other_worker, before, others = cluster.worker_of(spared), hit.session(), spared.session()
+    for tab in (hit, spared):
+        tab.guard(CORNERS)
+        tab.evaluate(RECORD)
+    cluster.worker_of(hit).freeze()
+    hit.wait("before => rimlight.session !== null && rimlight.session !== before", before)
+    hit.wait_live()
+    hit.wait_shows(CAMERA, GREEN)
+    assert knows(other_worker, hit.session())
+    assert not any(one["picture"] for one in recorded(hit) if one["phase"] != "running")
+    hit.assert_guarded(30)
+    assert spared.session() == others
+    assert {one["phase"] for one in recorded(spared)} == {"running"}
+
+
+def test_page_without_a_worker_says_so_and_begins_once_there_is_one(
+    open_tab: OpenTab, open_cluster: Callable[..., Cluster]
+) -> None:
+    cluster, tab = open_cluster(), open_tab()
+    for worker in cluster.workers:
+        worker.stop()
+    tab.open(cluster.gateway.url)
+    tab.start()
+    tab.reads("message-text", "There is no worker at the moment; try again. Next try in")
+    cluster.workers[0].start()
+    tab.wait_live()
+
+
+def test_page_whose_pictures_stop_does_not_wait_for_its_next_look(
+    open_tab: OpenTab, open_cluster: Callable[..., Cluster]
+) -> None:
+    cluster, tab = open_cluster(), open_tab()
+
+    def patient(route: Route) -> None:
+        script = route.fetch().text()
+        assert script.count("LOOK_MS = 1000") == 1
+        route.fulfill(body=script.replace("LOOK_MS = 1000", "LOOK_MS = 1e9"), content_type="text/javascript")
+
+    tab.page.route("**/connection.js", patient)
+    live(tab, cluster)
+    before, asked = tab.session(), list[str]()
+    tab.page.on("request", lambda one: asked.append(one.method) if one.url.endswith(before) else None)
+    cluster.worker_of(tab).stop()
+    tab.wait("before => rimlight.session !== null && rimlight.session !== before", before)
+    tab.wait_shows(CAMERA, GREEN)
+    assert asked[:1] == ["GET"], "it looked before the browser had called the connection lost"
+
+
 def test_worker_that_drains_keeps_its_session_till_it_ends_and_the_page_then_moves(
     open_tab: OpenTab, open_cluster: Callable[..., Cluster]
 ) -> None:

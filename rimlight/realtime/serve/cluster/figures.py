@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from rimlight.realtime.serve.cluster.registry import Registry, Worker
 
-STATES = ("ready", "full", "draining")
+STATES = ("ready", "full", "draining", "failing")
 
 
 class GatewayCollector(Collector):
@@ -30,7 +30,7 @@ class GatewayCollector(Collector):
         yield GaugeMetricFamily("rimlight_gateway_sessions", "Sessions of all workers", sessions)
         viewers = sum(one.report.viewers for one in workers)
         yield GaugeMetricFamily("rimlight_gateway_viewers", "Viewers of all workers", viewers)
-        room = sum(one.room for one in workers)
+        room = sum(one.room for one in workers if not one.failed)
         yield GaugeMetricFamily("rimlight_gateway_room", "Usual sessions that would still be let in", room)
         yield GaugeMetricFamily("rimlight_gateway_used", "Share of the room that is taken; scale by it", used(workers))
         events = CounterMetricFamily("rimlight_gateway_events", "What happened", labels=["event"])
@@ -40,8 +40,8 @@ class GatewayCollector(Collector):
 
 
 def used(workers: Iterable[Worker]) -> float:
-    """Share of the room that is taken at workers that do not drain, 0..1; 1 where there is none."""
-    staying = [one for one in workers if not one.report.draining]
+    """Share of the room that is taken at workers that answer and do not drain, 0..1; 1 where there is none."""
+    staying = [one for one in workers if one.state in ("ready", "full")]
     taken = sum(one.report.sessions + one.placed for one in staying)
     whole = taken + sum(one.room for one in staying)
     return taken / whole if whole else 1.0

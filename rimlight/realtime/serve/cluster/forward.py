@@ -7,6 +7,7 @@ followed, proxies of the environment are not used, and of the headers only a few
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ IDLE_S = 10.0  # that a connection is kept for the next request; workers close t
 MOST_CONNECTIONS = 1024
 MOST_BYTES = 2 * 1024 * 1024  # of an answer
 PASSED = ("Content-Type", "Retry-After", "Cache-Control", "Link")
+PLACE = re.compile(r"(/[A-Za-z0-9_-]+)+")  # a Location on this server; browsers read /\ as //
 
 
 class UnreachableError(RimlightError):
@@ -83,16 +85,28 @@ class Messenger:
             gone = isinstance(error.os_error, ConnectionRefusedError)
             raise UnreachableError("the worker cannot be reached", gone=gone) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise UnreachableError("the worker broke off") from error
+            raise UnreachableError("the worker broke off", gone=await _closed(url)) from error
 
     async def close(self) -> None:
         """Give all connections up."""
         await self._session.close()
 
 
+async def _closed(url: URL) -> bool:
+    """Whether nobody listens there: a process that is killed takes connections until all of it is cleared away."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(url.host, url.port), CONNECT_S)
+    except ConnectionRefusedError:
+        return True
+    except (OSError, asyncio.TimeoutError):
+        return False
+    writer.close()
+    return False
+
+
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
     if response.status in (401, 403) or 300 <= response.status < 400:
-        raise UnreachableError(f"the worker answers {response.status}; it needs the same cluster token")
+        raise UnreachableError(f"{response.status} came instead of the worker's answer; is it one, with this token?")
     body = bytearray()
     async for part in response.content.iter_any():
         body += part
@@ -100,6 +114,6 @@ async def _answer(response: aiohttp.ClientResponse) -> Answer:
             raise UnreachableError(f"the worker answers more than {MOST_BYTES} bytes")
     headers = CIMultiDict((name, value) for name, value in response.headers.items() if name.title() in PASSED)
     location = response.headers.get("Location", "")
-    if location.startswith("/") and not location.startswith("//"):
+    if PLACE.fullmatch(location):
         headers["Location"] = location
     return Answer(response.status, headers, bytes(body))

@@ -19,7 +19,7 @@ from rimlight.realtime.serve.paths import KEY, NAME, WORKERS
 
 GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway", Gateway)
 UPLOADING: web.AppKey[list[None]] = web.AppKey("uploading", list)
-LOOK_S = 2.5  # for the state of a session, which is asked for each second
+LOOK_S = 2.5  # for what is answered at once: a session's state, which is asked for each second, and what is alike
 UPLOAD_BYTES = 10 * 2**20  # as workers take them
 MOST_UPLOADS = 8  # pictures that are held at once
 
@@ -72,7 +72,7 @@ async def metrics(request: web.Request) -> web.Response:
 
 async def ask_anyone(request: web.Request) -> web.Response:
     """What every worker answers alike."""
-    return (await request.app[GATEWAY].anyone(Question("GET", _path(request)))).response()
+    return (await request.app[GATEWAY].anyone(Question("GET", _path(request), within_s=LOOK_S))).response()
 
 
 async def place_session(request: web.Request) -> web.Response:

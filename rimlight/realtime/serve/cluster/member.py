@@ -24,6 +24,7 @@ from rimlight.realtime.serve.service import USUAL, Service
 log = logging.getLogger(__name__)
 
 TELL_S = 2.0  # for one gateway to take a report
+FIND_S = 0.2  # for its name to be looked up, where it was found before
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ async def _report(service: Service, membership: Membership, url: str) -> None:
             try:
                 _warm(service)
                 report = report_of(service, url)
-                await asyncio.gather(*(teller.tell(report) for teller in tellers))
+                for teller in tellers:
+                    teller.tell(report)
             except Exception:  # without reports the worker would count as gone: what failed is logged, and tried again
                 log.exception("telling the gateways failed")
             await begun
@@ -93,23 +95,43 @@ def _warm(service: Service) -> None:
 
 
 class Teller:
-    """Tells one gateway, at all addresses that its name has: there may be several of it."""
+    """Tells one gateway, at all addresses that its name has: there may be several of it.
+
+    A report does not wait for those before it: where one address does not answer, the others hear each second all the
+    same. For a look at the name hardly: what it gave last holds until the next one is over.
+    """
 
     def __init__(self, gateway: str, token: str) -> None:
         self._url = URL(gateway)
         self._heard: str | None = None
+        self._addresses: list[str] = []
+        self._look: asyncio.Task[None] | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {token}", "Host": self._url.authority},
             cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, timeout=aiohttp.ClientTimeout(total=TELL_S),
         )  # fmt: skip
 
-    async def tell(self, report: Report) -> None:
-        """Give it the report; what comes of it is logged where it changes."""
-        try:
-            told = await asyncio.gather(*(self._tell(address, report) for address in await self._addresses()))
-        except OSError:
-            told = ["its name cannot be found"]
-        reason = "" if "" in told else told[0]
+    def tell(self, report: Report) -> None:
+        """Begin to give it the report; what comes of it is logged where it changes."""
+        task = asyncio.get_running_loop().create_task(self._told(report))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        tasks = [*self._under_way, *([self._look] if self._look else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._session.close()
+
+    async def _told(self, report: Report) -> None:
+        if self._look is None or self._look.done():
+            self._look = asyncio.get_running_loop().create_task(self._find())
+        await asyncio.wait({self._look}, timeout=FIND_S if self._addresses else TELL_S)
+        told = await asyncio.gather(*(self._tell(address, report) for address in self._addresses))
+        reason = "" if "" in told else next(iter(told), "its name cannot be found")
         if reason != self._heard:
             self._heard = reason
             log.log(
@@ -117,14 +139,13 @@ class Teller:
                 extra={"fields": {"worker": report.name} | ({"reason": reason} if reason else {})},
             )  # fmt: skip
 
-    async def close(self) -> None:
-        await self._session.close()
-
-    async def _addresses(self) -> list[str]:
+    async def _find(self) -> None:
+        """Look its name up; where that fails, what was found before holds."""
         assert self._url.host is not None
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._url.host, self._url.port, type=socket.SOCK_STREAM)
-        return list(dict.fromkeys(str(one[4][0]) for one in found))
+        with suppress(OSError):
+            found = await loop.getaddrinfo(self._url.host, self._url.port, type=socket.SOCK_STREAM)
+            self._addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
 
     async def _tell(self, address: str, report: Report) -> str:
         """Why the gateway at that address did not take it, "" if it did."""

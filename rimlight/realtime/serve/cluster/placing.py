@@ -72,7 +72,7 @@ class Gateway:
     async def anyone(self, question: Question) -> Answer:
         """Ask any worker: all answer the same. Raises RefusedError."""
         for worker in (await self._learned(lambda: _best_first(self.registry)))[:MOST_ASKED]:
-            answer = await self._asked(worker, question)
+            answer = await self._tried(worker, question)
             if answer is not None:
                 return answer
         raise RefusedError(503, "there is no worker at the moment; try again", EMPTY_S)
@@ -86,10 +86,8 @@ class Gateway:
     async def _offered(self, worker: Worker, offer: Question) -> Answer | None:
         """A worker's answer to an offer, None where another one is to be asked."""
         worker.placed += 1  # before the answer: others ask meanwhile
-        try:
-            answer = await self._ask(worker, offer)
-        except UnreachableError as error:
-            self._failed(worker, error)
+        answer = await self._tried(worker, offer)
+        if answer is None:
             return None
         if answer.status != 201:
             worker.placed -= 1
@@ -97,6 +95,14 @@ class Gateway:
             worker.placed += worker.room  # until it says otherwise
             return None
         return answer
+
+    async def _tried(self, worker: Worker, question: Question) -> Answer | None:
+        """A worker's answer, None where it gives none."""
+        try:
+            return await self._ask(worker, question)
+        except UnreachableError as error:
+            self._failed(worker, error)
+            return None
 
     async def _asked(self, worker: Worker, question: Question) -> Answer | None:
         """A worker's answer, None where it is gone. Raises RefusedError where it gives none."""
@@ -110,17 +116,21 @@ class Gateway:
 
     async def _ask(self, worker: Worker, question: Question) -> Answer:
         """A worker's answer; one that falls silent is not waited for. Raises UnreachableError."""
+        begun_s, name = _now_s(), worker.report.name
         asking = asyncio.ensure_future(self._messenger.ask(worker.report.url, question))
         try:
             while not (await asyncio.wait({asking}, timeout=LOOK_S))[0]:
-                if self.registry.find(worker.report.name) is None:
+                if self.registry.gone(name, _now_s() - begun_s):
                     raise UnreachableError("the worker has fallen silent", gone=True)
-            return asking.result()
+            answer = asking.result()
+            self.registry.answered(name, well=True)
+            return answer
         finally:
             asking.cancel()
 
     def _failed(self, worker: Worker, error: UnreachableError) -> None:
         self.registry.events["worker failed"] += 1
+        self.registry.answered(worker.report.name, well=False)
         log.warning("a worker failed", extra={"fields": {"worker": worker.report.name, "reason": str(error)}})
         if error.gone:
             self.registry.lose(worker)

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 REPORT_S = 1.0  # between two reports of a worker
 SILENT_S = 2.2  # after which a worker counts as gone: one report may be lost or late
+MUTE_S, OWED_S = 1.5, 0.8  # the same where it owes an answer too, for so long
 NOTED_S = 2 * REPORT_S  # for which a name is remembered that the reports do not tell
 MOST_WORKERS = 1000
 AGAIN_S = 5  # until one worker too many may ask again
@@ -25,12 +26,16 @@ AGAIN_S = 5  # until one worker too many may ask again
 
 @dataclass(slots=True)
 class Worker:
-    """What a worker said last, and what it was given since: placed sessions, names and when they were taken."""
+    """What a worker said last, and what it was given since: placed sessions, names and when they were taken.
+
+    failed: it did not answer when it was asked last, though it reports.
+    """
 
     report: Report
     heard_s: float
     placed: int = 0
     named: dict[str, float] = field(default_factory=dict)
+    failed: bool = False
 
     @property
     def room(self) -> int:
@@ -38,16 +43,18 @@ class Worker:
         return 0 if self.report.draining else max(0, self.report.room - self.placed)
 
     @property
-    def rank(self) -> tuple[float, int, str]:
-        """The lowest is to be asked first: the least loaded."""
+    def rank(self) -> tuple[bool, float, int, str]:
+        """The lowest is to be asked first: the least loaded of those that answer."""
         report = self.report
-        return report.load + self.placed * report.one, report.sessions + self.placed, report.name
+        return self.failed, report.load + self.placed * report.one, report.sessions + self.placed, report.name
 
     @property
     def state(self) -> str:
-        """ready, full or draining."""
+        """ready, full, draining, or failing: it reports, and gives no answer."""
         if self.report.draining:
             return "draining"
+        if self.failed:
+            return "failing"
         return "ready" if self.room else "full"
 
 
@@ -70,10 +77,13 @@ class Registry:
         return self._clock() - self._began_s < SILENT_S
 
     def hear(self, report: Report) -> None:
-        """Take a worker's report. Raises RefusedError for a name that another one has, and for one worker too many."""
+        """Take a worker's report. Raises RefusedError for a name or an address that another one has, and for one worker
+        too many.
+        """
         known = self.find(report.name)
         if known is None:
-            self._drop_silent()
+            if any(one.report.url == report.url for one in self):
+                raise RefusedError(409, "another worker has this address, or had it until a moment ago")
             if len(self._workers) >= MOST_WORKERS:
                 raise RefusedError(503, f"expected at most {MOST_WORKERS} workers at a gateway", AGAIN_S)
             self._tell("worker came", report.name)
@@ -81,13 +91,24 @@ class Registry:
             raise RefusedError(409, "another worker has this name; take a new one")
         now = self._clock()
         named = {name: noted_s for name, noted_s in (known.named if known else {}).items() if now - noted_s < NOTED_S}
-        self._workers[report.name] = Worker(report, now, named=named)
+        self._workers[report.name] = Worker(report, now, named=named, failed=known.failed if known else False)
 
     def note(self, name: str, stream: str) -> None:
         """A video is published at the worker of that name; its next report may be from before."""
         worker = self.find(name)
         if worker is not None:
             worker.named[stream] = self._clock()
+
+    def answered(self, name: str, *, well: bool) -> None:
+        """Whether the worker of that name gave an answer when it was asked."""
+        worker = self._workers.get(name)
+        if worker is not None:
+            worker.failed = not well
+
+    def gone(self, name: str, owed_s: float) -> bool:
+        """Whether a worker that owes an answer for so long is not to be waited for any longer."""
+        worker = self.find(name)
+        return worker is None or (owed_s > OWED_S and self._clock() - worker.heard_s > MUTE_S)
 
     def find(self, name: str) -> Worker | None:
         """The worker of that name, if it was heard lately."""

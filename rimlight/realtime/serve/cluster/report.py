@@ -20,6 +20,7 @@ from rimlight.realtime.serve.paths import STREAM
 MOST_NAMES = 1000
 MOST_COUNT = 100_000
 MOST_LETTERS = 200  # of an address
+NUMBER = re.compile(r"[0-9]*|0[xX][0-9A-Fa-f]*")
 ADDRESS = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?/?")
 
 
@@ -74,11 +75,15 @@ def worker_url(text: str) -> str:
 
 
 def _nowhere(host: str) -> bool:
-    """Whether no worker can be there: addresses that stand for none, for many, or for the machine's own services."""
+    """Whether no worker can be there: addresses that stand for none, for many, or for the machine's own services.
+
+    Numbers that are no plain address are among them: 0xa9fea9fe is one to what looks names up.
+    """
     try:
         address = ip_address(host)
     except ValueError:
-        return False
+        return NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) is not None
+    address = getattr(address, "ipv4_mapped", None) or address
     return address.is_unspecified or address.is_multicast or address.is_link_local
 
 

@@ -99,7 +99,8 @@ async function said(answer) {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return sentence ? `${sentence[0].toUpperCase()}${sentence.slice(1)}` : `The server answered ${answer.status} ${answer.statusText}`.trim();
+  sentence ||= `The server answered ${answer.status} ${answer.statusText}`.trim();
+  return `${sentence[0].toUpperCase()}${sentence.slice(1)}${/[.!?]$/.test(sentence) ? "" : "."}`;
 }
 
 function seconds(retryAfter) {

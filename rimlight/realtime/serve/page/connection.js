@@ -8,6 +8,7 @@ import { refusal } from "./words.js";
 const LOOK_MS = 1000;
 const DOUBT_MS = 500; // until the next look, once one found nothing
 const SILENT_LOOKS = 2; // looks without an answer and without frames, after which the server counts as gone
+const STILL_MS = 250; // without a picture where there were some, after which the next look is not waited for
 const SURE_MS = 200; // without a picture, after which it is believed that nobody sends any more
 const SPREAD_S = 0.3; // the sessions of one machine do not all come back at the same moment
 const BITS_PER_LINE = { 360: 1_000_000, 720: 2_500_000, 1080: 4_500_000 };
@@ -141,32 +142,35 @@ export class Connection {
     await this.#sender.setParameters(wanted);
   }
 
-  /** Ask for the state each second; throws when the session is over. */
+  /** Ask for the state each second, and at once when pictures stop; throws when the session is over. */
   async #lookAfter(signal) {
-    const lost = untilLost(this.peer);
+    const { peer } = this;
+    const lost = untilLost(peer);
     let [leftS, silent, frames] = [null, 0, -1];
     for (;;) {
-      const measured = await measure(this.peer);
-      const state = await Promise.race([this.#look(leftS, signal), lost]);
-      silent = state || measured.frames > frames ? 0 : silent + 1;
+      const measured = await measure(peer);
+      const state = await Promise.race([this.#look(leftS, measured.frames, signal), lost]);
+      const moved = measured.frames > frames;
+      silent = state || moved ? 0 : silent + 1;
       if (silent >= SILENT_LOOKS) throw new Lost("The server does not answer any more.");
       frames = measured.frames;
       leftS = state?.left_s ?? leftS;
       this.#on.looked(state, measured);
-      await Promise.race([pause(silent ? DOUBT_MS : LOOK_MS, signal), lost]);
+      await Promise.race([rest(peer, frames, moved, silent ? DOUBT_MS : LOOK_MS, signal), lost]);
     }
   }
 
-  /** The session's state; null where nobody answered. */
-  async #look(leftS, signal) {
+  /** The session's state; null where nobody answered. frames: that were shown before. */
+  async #look(leftS, frames, signal) {
     const { peer, session } = this; // by the time of the answer there may be others
+    const askedMs = performance.now();
     try {
       return await api.look(session.id, signal);
     } catch (problem) {
       if (!(problem instanceof ApiError)) throw problem;
       if (problem.status === 0 || problem.status >= 500) return null;
       if (![404, 410].includes(problem.status)) throw problem;
-      if (problem.status === 410 && (await comes(peer, signal))) return null; // whoever says that it is gone is wrong
+      if (problem.status === 410 && (await comes(peer, frames, askedMs, signal))) return null; // then that is wrong
       if (this.session === session) this.session = null;
       if (problem.status === 410) throw new Lost("The machine that did it is gone; another one takes over.", SPREAD_S * Math.random());
       if (leftS !== null && leftS <= 2 * (LOOK_MS / 1000)) throw new TimeIsUp();
@@ -210,11 +214,23 @@ export class Connection {
   }
 }
 
-/** Whether pictures come at this moment. */
-async function comes(peer, signal) {
-  const before = await measure(peer);
+/** Resolves after a time; sooner once no picture came for a while after some did. frames: shown before; came: lately. */
+async function rest(peer, frames, came, waitMs, signal) {
+  const endMs = performance.now() + waitMs;
+  for (let leftMs = waitMs; leftMs > 0; leftMs = endMs - performance.now()) {
+    await pause(Math.min(STILL_MS, leftMs), signal);
+    const now = (await measure(peer)).frames;
+    if (came && now === frames) return;
+    [frames, came] = [now, now > frames];
+  }
+}
+
+/** Whether pictures come at this moment; frames: that were shown at a moment before. */
+async function comes(peer, frames, beforeMs, signal) {
+  const now = await measure(peer);
+  if (now.frames === frames && performance.now() - beforeMs >= SURE_MS) return false;
   await pause(SURE_MS, signal);
-  return (await measure(peer)).frames > before.frames;
+  return (await measure(peer)).frames > now.frames;
 }
 
 /** A session that cannot be ended now ends by itself when its frames stop. */

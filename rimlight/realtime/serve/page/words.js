@@ -118,7 +118,7 @@ function lostWords({ label, others }) {
 
 /** A line for what the server has announced, "" for nothing. */
 export function noticeFor(state) {
-  if (state.draining) return "The server is about to stop. This page comes back to it by itself.";
+  if (state.draining) return "The server is about to stop, once its calls are over. If it stops before yours is, this page goes on by itself.";
   const ends = state.left_s !== null && state.left_s <= WARN_S;
   return ends ? "The server ends this session in less than a minute." : "";
 }

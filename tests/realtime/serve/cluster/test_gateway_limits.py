@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from rimlight.realtime.serve.cluster import forward, gateway, placing
+from rimlight.realtime.serve.cluster import forward, gateway, placing, registry
 from rimlight.realtime.serve.cluster.names import new_key
-from rimlight.realtime.serve.cluster.registry import SILENT_S
+from rimlight.realtime.serve.cluster.registry import MUTE_S, SILENT_S
 from tests.realtime.serve.clients import run
 from tests.realtime.serve.cluster.fakes import SDP, asked, clustered, says
 
@@ -58,6 +58,55 @@ def test_a_worker_that_falls_silent_while_it_is_asked_is_not_waited_for() -> Non
     run(scenario())
 
 
+def test_a_worker_that_owes_an_answer_is_given_less_time_to_be_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "OWED_S", 0.1)
+
+    async def scenario() -> None:
+        async with clustered(1) as cluster:
+            came, released = asyncio.Event(), asyncio.Event()
+
+            async def hang(_: web.Request) -> web.Response:
+                came.set()
+                await released.wait()
+                return web.json_response({"worker": "worker0"})
+
+            (worker,) = cluster.workers
+            worker.respond = hang
+            place = f"/api/sessions/{new_key('worker0')}"
+            looked = asyncio.create_task(cluster.ask("GET", place))
+            await came.wait()
+            cluster.clock.now_s += MUTE_S + 0.1
+            assert (await looked)[0] == 410
+            assert cluster.registry.find("worker0") is None
+            cluster.hear()
+            released.set()
+            assert (await cluster.ask("GET", place))[0] == 200, "it is a worker again with its next report"
+            cluster.clock.now_s += MUTE_S + 0.1
+            assert cluster.registry.find("worker0"), "nobody asked"
+            assert (await cluster.ask("GET", place))[0] == 200, "it answers"
+
+    run(scenario())
+
+
+def test_a_worker_that_is_only_slow_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "OWED_S", 0.1)
+
+    async def scenario() -> None:
+        async with clustered(1) as cluster:
+            (worker,) = cluster.workers
+
+            async def slow(_: web.Request) -> web.Response:
+                cluster.clock.now_s += MUTE_S - 0.1
+                await asyncio.sleep(0.5)  # five times what would be too long of a silent one
+                cluster.hear()
+                return web.json_response({"worker": "worker0"})
+
+            worker.respond = slow
+            assert (await cluster.ask("GET", f"/api/sessions/{new_key('worker0')}"))[0] == 200
+
+    run(scenario())
+
+
 def test_what_a_worker_must_not_say_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forward, "MOST_BYTES", 1000)
 
@@ -72,7 +121,7 @@ def test_what_a_worker_must_not_say_is_not_passed_on(monkeypatch: pytest.MonkeyP
                 worker.respond = respond
                 assert (await cluster.ask("GET", place))[0] == 503
             assert len(worker.asked) == 4, "no redirect is followed"
-            for location in ("http://elsewhere.example/", "//elsewhere.example/", "elsewhere"):
+            for location in ("http://elsewhere.example/", "//elsewhere.example/", "/\\elsewhere.example", "elsewhere"):
                 worker.respond = says(201, headers={"Location": location})
                 assert "Location" not in (await cluster.open())[1]
 

@@ -11,44 +11,25 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
-from aiohttp import web
 from PIL import Image
 
 from rimlight.backends.streams import Streams, open_streams
 from rimlight.errors import BackendError, ConfigError
 from rimlight.realtime.serve import networks
-from rimlight.realtime.serve.app import make_app
 from rimlight.realtime.serve.capacity import Capacity, Costs
 from rimlight.realtime.serve.cluster import member
 from rimlight.realtime.serve.cluster.member import Membership, own_url, report_of, reporting
 from rimlight.realtime.serve.cluster.report import read_report
 from rimlight.realtime.serve.gallery import Gallery
-from rimlight.realtime.serve.guard import Access
 from rimlight.realtime.serve.options import ServeOptions
 from rimlight.realtime.serve.service import Service
 from rimlight.types import Size
 from tests.realtime.serve.clients import Camera, Client, people, run, until
 from tests.realtime.serve.cluster.fakes import CLUSTER, TOKEN, Cluster, clustered
+from tests.realtime.serve.cluster.members import worker
 from tests.realtime.serve.rig import BLUE, ROOMY, has_person, stands_before
 
 LOOK = {"backdrop": "#0050f0", "quality": "low", "decontaminate": False}
-
-
-@asynccontextmanager
-async def worker(cluster: Cluster, name: str, capacity: Capacity = ROOMY) -> AsyncIterator[Service]:
-    """A worker that the gateway has heard."""
-    service = Service(ServeOptions(backend="fake", worker=name), capacity, Gallery(None))
-    runner = web.AppRunner(make_app(service, Access(CLUSTER)), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        async with reporting(service, Membership((cluster.address,), CLUSTER), address):
-            await until(lambda: any(one.report.name == name and one.room for one in cluster.registry), "its network")
-            yield service
-    finally:
-        await service.close()
-        await runner.cleanup()
 
 
 @asynccontextmanager
@@ -194,34 +175,6 @@ def test_who_drains_gets_nobody_new_and_keeps_who_is_there() -> None:
                 await asyncio.wait_for(draining, 10)
 
     run(scenario())
-
-
-def test_a_worker_that_was_not_heard_goes_on_telling() -> None:
-    async def scenario() -> None:
-        async with clustered(0) as cluster, worker(cluster, "worker1"):
-            for _ in range(2):
-                found = cluster.registry.find("worker1")
-                assert found is not None
-                cluster.registry.lose(found)  # as a gateway that was started again
-                await until(lambda: cluster.registry.find("worker1"), "the next report")
-
-    run(scenario())
-
-
-def test_a_worker_with_another_token_is_not_heard_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario() -> None:
-        async with clustered(0) as cluster:
-            service = Service(ServeOptions(backend="fake", worker="worker1"), ROOMY, Gallery(None))
-            wrong = Membership((cluster.address, "http://127.0.0.1:9"), "wrong-token-0123456789")
-            async with reporting(service, wrong, "http://127.0.0.1:1"):
-                await until(lambda: caplog.text.count("gateway does not hear") == 2, "the warnings")
-            await service.close()
-            assert cluster.registry.find("worker1") is None
-
-    run(scenario())
-    reasons = {record.fields["reason"] for record in caplog.records if "reason" in getattr(record, "fields", {})}  # type: ignore[attr-defined]
-    assert "it answers 401" in reasons
-    assert "wrong-token" not in caplog.text
 
 
 def test_the_gateway_takes_whatever_bytes_come() -> None:

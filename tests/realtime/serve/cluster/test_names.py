@@ -17,6 +17,8 @@ def test_ids_of_one_worker_share_nothing_but_its_name() -> None:
     assert len(new_key("w" * 32)) <= 64, "the router takes ids of at most 64 letters"
 
 
-@pytest.mark.parametrize("key", ["", "x", "a_b", new_key(""), "WORKER1_" + "x" * 24, "w" * 33 + "_" + "x" * 24])
+@pytest.mark.parametrize(
+    "key", ["", "x", "a_b", "x" * 24, "_" + "x" * 24, "WORKER1_" + "x" * 24, "w" * 33 + "_" + "x" * 24]
+)
 def test_other_ids_tell_none(key: str) -> None:
     assert worker_of(key) is None

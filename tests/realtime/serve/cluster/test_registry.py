@@ -84,6 +84,19 @@ def test_a_name_belongs_to_one_address_while_it_is_heard() -> None:
     registry.hear(report(url="http://other:80"))
 
 
+def test_an_address_belongs_to_one_worker_while_it_is_heard() -> None:
+    """Or each would be asked for the other's sessions, and say that there are none."""
+    clock = Clock()
+    registry = Registry(clock)
+    registry.hear(report())
+    with pytest.raises(RefusedError, match="another worker has this address") as refused:
+        registry.hear(report("worker2", url="http://worker1:80"))
+    assert refused.value.status == 409
+    clock.now_s += SILENT_S + 1
+    registry.hear(report("worker2", url="http://worker1:80"))
+    assert registry.find("worker1") is None
+
+
 def test_there_are_only_so_many_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WORKERS", 3)
     registry = known(report("aaaa"), report("bbbb"), report("cccc"))
@@ -135,6 +148,20 @@ def test_used_is_the_share_of_the_room_that_is_taken() -> None:
     registry.hear(report("bbbb", sessions=1, room=0, draining=True))
     assert used(registry) == 0.75
     assert used([]) == 1.0
+
+
+def test_the_room_of_a_worker_that_does_not_answer_is_none() -> None:
+    registry = known(report("aaaa", sessions=3, room=1), report("bbbb", sessions=0, room=90))
+    registry.answered("bbbb", well=False)
+    for _ in range(2):
+        assert used(registry) == 0.75
+        text = exposition(registry).decode()
+        assert "rimlight_gateway_room 1.0" in text
+        assert 'rimlight_gateway_workers{state="failing"} 1.0' in text
+        assert names(registry) == ["aaaa", "bbbb"], "it is asked where nobody else has room"
+        registry.hear(report("bbbb", sessions=0, room=90))
+    registry.answered("bbbb", well=True)
+    assert used(registry) < 0.1
 
 
 def test_figures_hold_no_name_and_no_address() -> None:

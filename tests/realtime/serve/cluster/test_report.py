@@ -68,6 +68,8 @@ REFUSED = [
     "http://user@worker:8080", "http://user:word@worker:8080", "http://worker:8080/api", "http://worker:8080/?a=b",
     "http://worker:8080/#a", "http://worker:8080#", "http://worker:0", "http://worker:99999", "http://worker:x",
     "http://0.0.0.0:8080", "http://[::]:8080", "http://169.254.169.254", "http://[fe80::1]:80", "http://224.0.0.1:80",
+    "http://2852039166", "http://0xa9fea9fe", "http://0XA9FEA9FE.", "http://169.254.43518", "http://0251.0376.0251.0376",
+    "http://[::ffff:169.254.169.254]:80", "http://169.254.169.254.:80", "http://0", "http://10.0.0.0x7:8080",
     "http://wor ker:80", "http://worker:80\r\nHost: x", "http://wörker:80", "http://" + "w" * 300, "unix:///run/x",
 ]  # fmt: skip
 
