@@ -24,7 +24,7 @@ from rimlight.realtime.jobs import Plan, plan_jobs, run_jobs
 from rimlight.realtime.preview import preview_stats
 from rimlight.realtime.runner import Report, run_stream
 from rimlight.realtime.session import Settings
-from rimlight.realtime.sinks import Alpha
+from rimlight.realtime.sinks import Alpha, check_apart
 from rimlight.realtime.sources import kind_of as source_kind
 from rimlight.realtime.sources import open_source
 from rimlight.realtime.sources.base import Source
@@ -92,6 +92,8 @@ def _run(options: dict[str, Any], source: Source, plan: Plan | None, stats: Stat
     sound_from = (
         options["source"].removeprefix("file:") if options["sound"] and isinstance(source, FileSource) else None
     )
+    if not source.live:
+        check_apart(options["sink"], options["source"].removeprefix("file:"))
     if plan is None:
         with preview_stats(stats, settings.edges) if options["preview"] else nullcontext() as preview:
 

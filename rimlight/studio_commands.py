@@ -134,9 +134,9 @@ def edit_command(video: Path, **options: Any) -> None:
 
 
 def _networks(options: dict[str, Any]) -> Any:
-    from rimlight.studio.work import open_torch
+    from rimlight.studio.work import open_both
 
-    return open_torch(options["weights_propagation"], options["weights_matting"], options["device"])
+    return open_both(options["weights_propagation"], options["weights_matting"], options["device"])
 
 
 def _bar(quiet: bool, what: str, total: int | None = None) -> Any:

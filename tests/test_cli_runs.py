@@ -38,6 +38,18 @@ def test_odd_sizes_come_out(rimlight: Runs, tmp_path: Path, size: str, sink: str
     assert 0 <= picture.height - height <= grown
 
 
+@pytest.mark.parametrize("sink", ["in.mp4", "./in.mp4", "file:in.mp4", "link.mp4"])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_video_is_never_written_over_itself(rimlight: Runs, tmp_path: Path, sink: str, jobs: str) -> None:
+    source = video(tmp_path / "in.mp4")
+    (tmp_path / "link.mp4").symlink_to(source)
+    before = source.read_bytes()
+    ran = rimlight("run", "--source", "in.mp4", "--sink", sink, "--jobs", jobs, *FAKE)
+    assert ran.code == 2
+    assert "is the file that is read" in ran.err
+    assert source.read_bytes() == before
+
+
 def test_a_frame_of_8k_comes_out(rimlight: Runs, tmp_path: Path) -> None:
     ran = rimlight("run", "--source", "pattern:7680x4320@30:1", "--sink", "out.jpg", *FAKE)
     assert ran.code == 0, ran.err

@@ -92,10 +92,10 @@ def studio(record: Record) -> str:
     """Mattes with trimaps beside the live network's."""
     from rimlight.benchmarks.studio_rows import render
 
-    asked = record.settings
-    most = asked.get("frames")
-    how = f"Live network: {asked['live']}. Less is better in every column." + (
-        f" The first {most} frames of each clip: up to 20, every 20, every 40 and one are the same." if most else ""
+    asked, most = record.settings, max(clip["frames"] for clip in record.figures["clips"].values())
+    same = [f"every {step}" for step in (20, 40) if step >= most]
+    how = f"Live network: {asked['live']}; studio: {asked['studio']}. Less is better in every column." + (
+        f" Clips have up to {most} frames, so {' and '.join(same)} mark the first alone, as one does." if same else ""
     )
     return _captioned(render(record), record, how)
 

@@ -65,9 +65,13 @@ def measure(exam: Exam, say: Say) -> Record:
                 **_clip(film, live, candidates, propagator),
             }
     live.close()
+    from rimlight.studio.opening import words_of
+
     notes = [{"name": one.name, "trained": one.trained, "config": one.config} for one in candidates]
-    settings = {"folder": exam.folder.name, "matting": notes, "propagation": trained, "live": live.device,
-                "clips": list(exam.clips), "frames": exam.frames, "automatic": AUTOMATIC}  # fmt: skip
+    settings = {
+        "folder": exam.folder.name, "matting": notes, "propagation": trained, "live": live.device,
+        "studio": words_of(), "clips": list(exam.clips), "frames": exam.frames, "automatic": AUTOMATIC,
+    }  # fmt: skip
     return new_record("studio", settings, {"means": means(found), "clips": found}, machine)
 
 
@@ -93,10 +97,10 @@ def _propagator(path: Path | None) -> tuple[Propagator | None, str]:
     if path is None:
         return None, "not trained"
     from rimlight.model.studio.weights import load_propagation
-    from rimlight.studio.on_torch import TorchPropagator
+    from rimlight.studio.opening import propagator_on
 
     network = load_propagation(path)
-    return TorchPropagator(network, next(network.parameters()).device), trained_of(path)
+    return propagator_on(network), trained_of(path)
 
 
 def _clip(film: Film, live: Ours, candidates: Sequence[Candidate], propagator: Propagator | None) -> dict[str, Any]:

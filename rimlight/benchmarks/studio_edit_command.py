@@ -39,7 +39,7 @@ def studio_edit_command(
     """Time the editor's propagation; weights make no difference to it, so none are needed."""
     from rimlight.benchmarks.records import write_record
     from rimlight.benchmarks.studio_edit import Trial, measure, render
-    from rimlight.studio.on_torch import untrained_networks
+    from rimlight.studio.opening import untrained_networks
 
     trial = Trial(tuple(map(Size.parse, sizes)), long_sides, threads, repeats)
     record = measure(trial, untrained_networks(device, threads), lambda text: click.echo(text, err=True))

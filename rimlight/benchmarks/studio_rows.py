@@ -41,11 +41,11 @@ def candidate_of(path: Path) -> Candidate:
     """The network in a file; raises WeightsError."""
     from rimlight.model.studio.config import from_text
     from rimlight.model.studio.weights import KEY, load_matting, notes_of
-    from rimlight.studio.on_torch import TorchMatter
+    from rimlight.studio.opening import matter_on
 
     network = load_matting(path)
     config = asdict(from_text(notes_of(path)[KEY]))
-    return Candidate(run_of(path), TorchMatter(network, next(network.parameters()).device), trained_of(path), config)
+    return Candidate(run_of(path), matter_on(network), trained_of(path), config)
 
 
 def trained_of(path: Path) -> str:

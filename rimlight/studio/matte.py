@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rimlight.realtime.backdrops import open_backdrop
+from rimlight.realtime.sinks import check_apart
 from rimlight.realtime.sinks.base import Sink, StreamInfo
 from rimlight.realtime.sinks.options import Options
 from rimlight.studio.marks import Marks
@@ -117,13 +118,15 @@ def matte_film(
     marks_digest: tells the marks from others, for taking up. The target appears when all is done. Raises
     RimlightError; what was done so far is taken up by the next run with the same arguments.
     """
+    check_apart(output.sink, film.path)
     detail = detail or Detail()
     survey = film.survey
     info = StreamInfo(survey.size, survey.rate, str(film.path) if output.sound else None)
     with closing(open_backdrop(output.backdrop)) as backdrop, closing(Mattes(film, networks, marks, detail)) as mattes:
         options = Options("side-by-side" if backdrop.transparent and output.beside else backdrop.transparent)
         identity = {
-            "video": film.digest, "trimaps": marks_digest, "weights": networks.mark, "backdrop": output.backdrop,
+            "video": film.digest, "trimaps": marks_digest, "weights": networks.mark, "device": networks.device,
+            "backdrop": output.backdrop,
             "output": f"{output.beside} {output.decontaminate}", "detail": asdict(detail),
         }  # fmt: skip
         parts = Segments(

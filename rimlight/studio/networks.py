@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
+from rimlight.errors import BackendError
 from rimlight.types import FloatArray
 
 STRIDE = 16  # sides of what the networks see are multiples of it
@@ -44,9 +47,16 @@ class Matter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """Both networks. mark: tells them from others, for runs that are taken up again. device: for people."""
+    """Both networks. mark: tells their weights from others. device: what runs them, in words; pictures hang on both."""
 
     propagator: Propagator
     matter: Matter
     mark: str
     device: str
+
+
+def numbers(array: FloatArray, job: str) -> FloatArray:
+    """What a network said; raises BackendError where it said NaN or infinity."""
+    if not np.isfinite(array).all():
+        raise BackendError(f"the studio's {job} network returned numbers that are none; are its weights whole?")
+    return array

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rimlight.errors import BackendError
 from rimlight.model.studio.matting import Features, VideoMatting, window_of
 from rimlight.model.studio.propagation import Reference, TrimapPropagation
-from rimlight.model.studio.weights import load_matting, load_propagation
-from rimlight.studio.networks import Networks
+from rimlight.studio.networks import numbers
 from rimlight.types import FloatArray
 
 
@@ -61,47 +57,9 @@ class TorchMatter:
         return _array(alpha[0, 0], "matting")
 
 
-def open_networks(propagation: Path | None = None, matting: Path | None = None, device: str = "cpu") -> Networks:
-    """Both networks with the weights at these paths, or the shipped ones.
-
-    Raises WeightsError where there are none, BackendError for a device that PyTorch does not have.
-    """
-    place = _device(device)
-    carries, mats = load_propagation(propagation), load_matting(matting)
-    mark = hashlib.sha256()
-    for network in (carries, mats):
-        for name, tensor in sorted(network.state_dict().items()):
-            mark.update(name.encode() + tensor.contiguous().numpy().tobytes())
-    return Networks(TorchPropagator(carries, place), TorchMatter(mats, place), mark.hexdigest()[:16], str(place))
-
-
-def untrained_networks(device: str = "cpu", threads: int | None = None) -> Networks:
-    """Networks of the usual make with weights of chance, for measuring speed, which does not hang on weights.
-
-    threads: of PyTorch in this process, None for all processors.
-    """
-    if threads is not None:
-        torch.set_num_threads(threads)
-    place = _device(device)
-    carries, mats = TrimapPropagation().eval(), VideoMatting().eval()
-    return Networks(TorchPropagator(carries, place), TorchMatter(mats, place), "untrained", str(place))
-
-
-def _device(name: str) -> torch.device:
-    try:
-        place = torch.device("cuda" if name == "auto" and torch.cuda.is_available() else name.replace("auto", "cpu"))
-        torch.zeros(1, device=place)
-    except (RuntimeError, AssertionError) as error:
-        raise BackendError(f"PyTorch has no device {name!r} here: {str(error).splitlines()[0]}; use cpu") from error
-    return place
-
-
 def _tensor(array: FloatArray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
 
 
 def _array(tensor: Tensor, job: str) -> FloatArray:
-    array = cast(FloatArray, tensor.float().cpu().numpy())
-    if not np.isfinite(array).all():
-        raise BackendError(f"the studio's {job} network returned numbers that are none; are its weights whole?")
-    return array
+    return numbers(cast(FloatArray, tensor.float().cpu().numpy()), job)

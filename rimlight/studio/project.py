@@ -9,13 +9,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from rimlight.errors import FrameError
 from rimlight.studio.errors import ProjectError, TrimapError
 from rimlight.studio.marks import HeldMarks, check_frames, held
-from rimlight.studio.strokes import Step, Unmark, as_json, from_json, replay
+from rimlight.studio.strokes import Step, Stroke, Unmark, as_json, from_json, paint, replay
 from rimlight.studio.survey import Survey, checksum
 from rimlight.studio.whole import write_whole
 from rimlight.types import Size, UInt8Array
@@ -72,7 +73,7 @@ class Project:
     histories: dict[int, History] = field(default_factory=dict)
     revision: int = 0  # of this process; each change has a new one
     changed: dict[int, int] = field(default_factory=dict)  # revision of each frame's last change
-    _kept: dict[int, tuple[int, UInt8Array]] = field(default_factory=dict)  # the trimap drawn last
+    _kept: tuple[int, tuple[Step, ...], UInt8Array] | None = None  # the trimap drawn last, and of which steps
     _saved: tuple[int, int] | None = None  # time and length of the file as it was read or written last
 
     @classmethod
@@ -92,7 +93,7 @@ class Project:
             project = _project(table, path, video)
         except OSError as error:
             raise ProjectError(f"the project {path} cannot be read: {error.strerror}; check the path") from error
-        except (ValueError, TypeError, LookupError, AttributeError, FrameError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, FrameError) as error:
             raise ProjectError(
                 f"{path} is no project of this version, or damaged: {error}; it was not touched"
             ) from error
@@ -116,14 +117,13 @@ class Project:
 
     def trimap(self, frame: int) -> UInt8Array:
         """(H, W) of a marked frame; raises TrimapError for others."""
-        revision = self.changed.get(frame, 0)
-        kept = self._kept.get(frame)
-        if kept is not None and kept[0] == revision:
-            return kept[1]
-        trimap = replay(self.history(frame).steps, self.survey.size)
+        steps = self.history(frame).steps
+        trimap = self._continued(frame, steps)
+        if trimap is None:
+            trimap = replay(steps, self.survey.size)
         if trimap is None:
             raise TrimapError(f"frame {frame} has no trimap; draw one")
-        self._kept = {frame: (revision, trimap)}
+        self._kept = (frame, steps, trimap)
         return trimap
 
     def marks(self) -> HeldMarks:
@@ -153,6 +153,20 @@ class Project:
             self._change(frame, History((*history.steps, history.undone[0]), history.undone[1:]))
         return bool(history.undone)
 
+    def _continued(self, frame: int, steps: tuple[Step, ...]) -> UInt8Array | None:
+        """The trimap drawn last with the strokes since; None where it is another's or more than strokes came since."""
+        if self._kept is None or self._kept[0] != frame:
+            return None
+        _, known, trimap = self._kept
+        since = [step for step in steps[len(known) :] if isinstance(step, Stroke)]
+        if steps[: len(known)] != known or len(since) != len(steps) - len(known):
+            return None
+        if since:
+            trimap = trimap.copy()
+        for stroke in since:
+            paint(trimap, stroke)
+        return trimap
+
     def _change(self, frame: int, history: History) -> None:
         changed = self.histories | {frame: history}
         self._save(changed)
@@ -164,25 +178,31 @@ class Project:
         if self._saved != _stamp(self.path):
             raise ProjectError(f"{self.path} was changed by another program; close this editor and open it again")
         survey, footprint = self.survey, self.footprint
-        table = {
-            "format": FORMAT,
-            "video": {
-                "name": self.video.name, "bytes": footprint.bytes, "modified_ns": footprint.modified_ns,
-                "sha256": footprint.sha256, "height": survey.size.height, "width": survey.size.width,
-                "rate": str(survey.rate), "frames": survey.count, "shots": list(survey.shots),
-            },
-            "marks": {
-                str(frame): {"steps": list(map(as_json, one.steps)), "undone": list(map(as_json, one.undone))}
-                for frame, one in sorted(histories.items())
-            },
+        video = {
+            "name": self.video.name, "bytes": footprint.bytes, "modified_ns": footprint.modified_ns,
+            "sha256": footprint.sha256, "height": survey.size.height, "width": survey.size.width,
+            "rate": str(survey.rate), "frames": survey.count, "shots": list(survey.shots),
         }  # fmt: skip
-        write_whole(self.path, json.dumps(table, separators=(",", ":")).encode())
+        marks = ",".join(f'"{frame}":{_history_text(one)}' for frame, one in sorted(histories.items()))
+        text = f'{{"format":{FORMAT},"video":{json.dumps(video)},"marks":{{{marks}}}}}'
+        write_whole(self.path, text.encode())
         self._saved = _stamp(self.path)
 
 
 def project_path(video: Path) -> Path:
     """Where a video's project lies unless it is told."""
     return video.with_name(video.name + ENDING)
+
+
+def _history_text(history: History) -> str:
+    steps, undone = (",".join(map(_step_text, part)) for part in (history.steps, history.undone))
+    return f'{{"steps":[{steps}],"undone":[{undone}]}}'
+
+
+@lru_cache(maxsize=2**16)
+def _step_text(step: Step) -> str:
+    """A step's JSON; the steps before are the same at every save."""
+    return json.dumps(as_json(step), separators=(",", ":"))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -6,7 +6,6 @@ A step is a stroke of the brush, a whole trimap that came from elsewhere, or tha
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
@@ -23,6 +22,7 @@ LEVEL_OF: dict[Class, int] = {"backdrop": BACKDROP, "unknown": UNKNOWN, "foregro
 Origin = Literal["drawn", "propagated", "automatic"]
 MOST_POINTS = 20_000
 MOST_RADIUS = 2000.0
+MOST_PLACE = 1e5  # pixels that a stroke may lie off
 SHIFT = 4  # binary places of a pixel that the brush is placed to
 
 
@@ -71,7 +71,7 @@ def paint(trimap: UInt8Array, stroke: Stroke) -> None:
     """Draw a stroke into a trimap (H, W), in place."""
     level, scale = LEVEL_OF[stroke.paints], 1 << SHIFT
     places = [(round((x - 0.5) * scale), round((y - 0.5) * scale)) for y, x in stroke.points]
-    for place in places:
+    for place in (places[0], places[-1]):  # lines round the corners between by themselves
         cv2.circle(trimap, place, round(stroke.radius * scale), level, cv2.FILLED, cv2.LINE_8, SHIFT)
     thickness = max(1, round(2 * stroke.radius))
     line = np.array(places, np.int32).reshape(-1, 1, 2)
@@ -119,9 +119,8 @@ def from_json(value: Any) -> Step:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MOST_PLACE
 
 
 def _is_point(value: object) -> bool:
-    whole = isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
-    return whole and all(abs(place) < 1e5 for place in value)  # type: ignore[attr-defined]
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))

@@ -60,10 +60,10 @@ def marks_for(wanted: Wanted, film: Film, live: Settings) -> tuple[Marks, str]:
     return marks, _digest(wanted, marks)
 
 
-def open_torch(propagation: Path | None, matting: Path | None, device: str) -> Networks:
+def open_both(propagation: Path | None, matting: Path | None, device: str) -> Networks:
     """The true networks; raises WeightsError where there are no weights, MissingExtraError without PyTorch."""
     try:
-        from rimlight.studio.on_torch import open_networks
+        from rimlight.studio.opening import open_networks
     except ImportError as error:
         raise MissingExtraError("rimlight studio", error.name or "torch", "studio") from error
     return open_networks(propagation, matting, device)

@@ -55,6 +55,8 @@ TORCH_USERS = (
     "rimlight.backends.torch_",
     "rimlight.backends.triton_pass",
     "rimlight.studio.on_torch",
+    "rimlight.studio.on_openvino",
+    "rimlight.studio.opening",
     "rimlight.benchmarks.torch_macs",
     "rimlight.benchmarks.gpu",
 )

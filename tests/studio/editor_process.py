@@ -1,4 +1,4 @@
-"""The editor as a process of its own with the stand-in networks, for browsers: VIDEO PORT TOKEN."""
+"""The editor as a process of its own with the stand-in networks, for browsers: VIDEO PORT TOKEN, which may be empty."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from .standin import networks
 
 
 def main(video: str, port: str, token: str) -> None:
-    edit(Path(video), networks(), Settings(backend="fake"), Place(int(port), token=token), say=print)
+    edit(
+        Path(video),
+        networks(),
+        Settings(backend="fake"),
+        Place(int(port), token=token or None),
+        say=lambda text: print(text, flush=True),
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("aiohttp")
 
+from rimlight.errors import SinkError
+from rimlight.studio import project as project_module
 from rimlight.studio.project import Project, project_path
 from rimlight.studio.trimaps import BACKDROP, FOREGROUND, UNKNOWN
 
@@ -176,5 +178,44 @@ def test_what_cannot_be_done_is_refused_in_words(video: Path, path: str, value: 
         answer = await client.post(path, json=value)
         assert answer.status == status
         assert len((await answer.json())["error"]) > 10
+
+    run(video, body)
+
+
+def test_a_stroke_that_comes_again_as_its_answer_was_lost_is_drawn_once(video: Path) -> None:
+    async def body(client: Client) -> None:
+        for kind in ("backdrop", "unknown", "unknown"):
+            answer = await client.post("/api/frames/3/strokes", json=stroke(kind, 50, 50))
+        assert (await answer.json())["undo"] == 2
+
+    run(video, body)
+
+
+def test_what_is_propagated_is_told_until_its_mark_changes(video: Path) -> None:
+    async def body(client: Client) -> None:
+        await draw_person(client)
+        for frame in (1, 2, 4, 9, 10):
+            state = await (await client.post(f"/api/frames/{frame}/propagate")).json()
+        assert state["propagated"] == [[1, 3], [4, 5], [9, 11]]
+        state = await (await client.post("/api/frames/14/auto")).json()
+        assert state["propagated"] == [[1, 3], [4, 5]]
+        state = await (await client.post("/api/frames/14/undo")).json()
+        assert state["propagated"] == [[1, 3], [4, 5], [9, 11]]
+        state = await (await client.post("/api/frames/0/undo")).json()
+        assert state["propagated"] == []
+
+    run(video, body)
+
+
+def test_a_full_disk_is_told_apart_from_what_is_refused(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, _: bytes) -> None:
+        raise SinkError(f"{path} cannot be written: no space left")
+
+    async def body(client: Client) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(project_module, "write_whole", full)
+            answer = await client.post("/api/frames/3/strokes", json=stroke("unknown", 50, 50))
+        assert (answer.status, "no space left" in (await answer.json())["error"]) == (507, True)
+        assert (await client.post("/api/frames/3/strokes", json=stroke("unknown", 50, 50))).status == 200
 
     run(video, body)

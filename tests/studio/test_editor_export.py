@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("aiohttp")
 
+from rimlight.studio.edit import exporting
+from rimlight.studio.edit.exporting import check_choice, proposed_name
 from rimlight.studio.project import project_path
 
 from .editor_client import FRAMES, Client, draw_person, ended, run, stroke
@@ -108,3 +113,41 @@ def test_a_video_that_changed_while_it_was_edited_is_not_exported(video: Path) -
 
     run(video, body)
     assert project_path(video).exists()
+
+
+def test_the_video_itself_is_not_replaced_by_an_export(video: Path) -> None:
+    async def body(client: Client) -> None:
+        await draw_person(client)
+        before = video.read_bytes()
+        other = video.with_name("other.mp4")
+        os.link(video, other)
+        for name in (video.name, other.name):
+            answer = await client.post("/api/export", json={"name": name, "backdrop": "blur", "replace": True})
+            assert (answer.status, "is the video itself" in (await answer.json())["error"]) == (409, True)
+        assert video.read_bytes() == before
+
+    run(video, body)
+
+
+@pytest.mark.parametrize("stem", ["shot #3, take 2", "-a", "_b", "&c", "50% [x]", ".hidden", "Ærø", "n" * 200])
+def test_the_name_that_is_proposed_for_any_video_is_taken(stem: str) -> None:
+    check_choice(proposed_name(Path(f"{stem}.mp4")), "blur")
+
+
+def test_a_stroke_does_not_wait_for_an_export(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = threading.Event()
+
+    def waiting(*_: object) -> Iterator[int]:
+        yield 0
+        assert drawn.wait(20)
+        yield FRAMES
+
+    async def body(client: Client) -> None:
+        await draw_person(client)
+        monkeypatch.setattr(exporting, "matte_film", waiting)
+        await client.post("/api/export", json={"name": "cut.mov", "backdrop": "blur"})
+        assert (await client.post("/api/frames/2/strokes", json=stroke("unknown", 9, 9))).status == 200
+        drawn.set()
+        assert (await ended(client))["state"] == "done"
+
+    run(video, body)

@@ -194,3 +194,12 @@ def test_a_bad_trimap_in_the_middle_ends_the_run_and_mending_it_goes_on(film: Fi
     done = list(matte_film(film, networks(), marks, Output(str(tmp_path / "out.mkv"))))
     assert done[0] == LENGTH
     assert done[-1] == len(read_film(tmp_path / "out.mkv")) == FRAMES
+
+
+def test_a_film_is_never_written_over_itself(tmp_path: Path) -> None:
+    path = write_film(tmp_path / "in.mov", 3)
+    before = path.read_bytes()
+    film = film_of(path)
+    with pytest.raises(SinkError, match="is the file that is read"):
+        list(matte_film(film, networks(), marks_of(film, 1), Output(str(path))))
+    assert path.read_bytes() == before

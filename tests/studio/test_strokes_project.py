@@ -13,10 +13,10 @@ from rimlight.errors import SinkError
 from rimlight.studio import project as project_module
 from rimlight.studio.errors import ProjectError, TrimapError
 from rimlight.studio.project import Project, project_path
-from rimlight.studio.strokes import Base, Stroke, Unmark, as_json, base_of, from_json, paint, replay, stroke_of
+from rimlight.studio.strokes import Base, Step, Stroke, Unmark, as_json, base_of, from_json, paint, replay, stroke_of
 from rimlight.studio.survey import survey
 from rimlight.studio.trimaps import BACKDROP, FOREGROUND, UNKNOWN
-from rimlight.types import Size
+from rimlight.types import Size, UInt8Array
 
 from .films import true_trimap, write_film
 
@@ -63,7 +63,10 @@ def test_steps_come_back_from_json(step: Stroke | Base | Unmark) -> None:
         None, {}, {"class": "foreground"}, {"class": "hair", "radius": 3, "points": [[1, 2]]},
         {"class": "unknown", "radius": 0, "points": [[1, 2]]}, {"class": "unknown", "radius": True, "points": [[1, 2]]},
         {"class": "unknown", "radius": 3, "points": []}, {"class": "unknown", "radius": 3, "points": [[1]]},
-        {"class": "unknown", "radius": 3, "points": [[1, 1e9]]}, {"class": "unknown", "radius": 3, "points": "1,2"},
+        {"class": "unknown", "radius": 3, "points": [[1, 1e9]]},
+        {"class": "unknown", "radius": 10**400, "points": [[1, 2]]},
+        {"class": "unknown", "radius": 3, "points": [[1, -(10**400)]]},
+        {"class": "unknown", "radius": 3, "points": "1,2"},
     ],
 )  # fmt: skip
 def test_what_is_no_stroke_is_refused(value: object) -> None:
@@ -152,6 +155,14 @@ def test_a_video_of_the_same_length_with_other_bytes_is_refused(project: Project
         Project.load(project.path, project.video)
 
 
+def test_a_project_with_a_rate_that_is_none_is_refused(project: Project) -> None:
+    text = project.path.read_text().replace('"rate": "25"', '"rate": "1/0"')
+    assert "1/0" in text
+    project.path.write_text(text)
+    with pytest.raises(ProjectError, match="not touched"):
+        Project.load(project.path, project.video)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 1}', '{"format": 99}'])
 def test_a_damaged_project_is_refused_and_not_touched(project: Project, text: str) -> None:
     project.path.write_text(text)
@@ -185,3 +196,37 @@ def test_two_editors_do_not_write_over_each_other(project: Project) -> None:
 def test_a_project_is_not_begun_over_another(project: Project) -> None:
     with pytest.raises(ProjectError, match="exists"):
         Project.begin(project.path, project.video, project.survey)
+
+
+def test_strokes_are_added_to_what_was_drawn_before_and_come_out_as_if_all_were_drawn_anew(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[Stroke] = []
+    whole = replay((DOT, LINE, DOT, LINE), SIZE)
+
+    def counted(trimap: UInt8Array, stroke: Stroke) -> None:
+        painted.append(stroke)
+        paint(trimap, stroke)
+
+    monkeypatch.setattr(project_module, "paint", counted)
+    for index, step in enumerate((DOT, LINE, DOT, LINE)):
+        project.add(3, step)
+        before = project.trimap(3)
+        assert len(painted) == index
+    assert whole is not None
+    assert np.array_equal(before, whole)
+    project.undo(3)
+    project.add(5, DOT)
+    assert np.array_equal(project.trimap(3), replay((DOT, LINE, DOT), SIZE))
+    project.add(3, Unmark(), LINE)
+    assert np.array_equal(project.trimap(3), replay((LINE,), SIZE))
+
+
+def test_a_save_puts_only_the_new_step_into_words(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    strokes = [Stroke("unknown", 2.0 + index, ((0.3, 0.7),)) for index in range(6)]
+    worded: list[Step] = []
+    monkeypatch.setattr(project_module, "as_json", lambda step: (worded.append(step), as_json(step))[1])
+    for stroke in strokes:
+        project.add(2, stroke)
+    assert worded == strokes
+    assert Project.load(project.path, project.video).history(2).steps == tuple(strokes)

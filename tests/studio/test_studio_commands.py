@@ -32,7 +32,7 @@ def video(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def standin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "open_torch", lambda *_: networks())
+    monkeypatch.setattr(work, "open_both", lambda *_: networks())
 
 
 def matte(video: Path, *arguments: object) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from rimlight.errors import SinkError
@@ -10,7 +11,8 @@ from rimlight.realtime.sinks import file, ndi, null, pictures, pipe, virtualcam,
 from rimlight.realtime.sinks.base import ReceiverGoneError, Sink, StreamInfo
 from rimlight.realtime.sinks.options import Alpha, Options
 
-__all__ = ["SINKS", "Alpha", "Opener", "Options", "ReceiverGoneError", "Sink", "StreamInfo", "kind_of", "open_sink"]
+__all__ = ["SINKS", "Alpha", "Opener", "Options", "ReceiverGoneError", "Sink", "StreamInfo", "check_apart", "kind_of",
+           "open_sink"]  # fmt: skip
 
 Opener = Callable[[str, StreamInfo, Options], Sink]
 
@@ -62,3 +64,11 @@ def kind_of(spec: str) -> tuple[str, str]:
     if spec.endswith(("/", "\\")) or Path(spec).is_dir() or Path(spec).suffix.lower() in pictures.SUFFIXES:
         return "pictures", spec
     return "file", spec
+
+
+def check_apart(spec: str, source: str | Path) -> None:
+    """Raises SinkError for a sink that is the very file that is read, by another name or link too."""
+    kind, rest = kind_of(spec)
+    with suppress(OSError):  # one of them is not there, or no path at all
+        if kind in ("file", "pictures") and Path(rest).is_file() and Path(rest).samefile(source):
+            raise SinkError(f"{rest} is the file that is read, which is kept; give another name")

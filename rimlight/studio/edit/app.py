@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from rimlight.errors import RimlightError
+from rimlight.errors import RimlightError, SinkError
 from rimlight.realtime.serve.bodies import read_json
 from rimlight.realtime.serve.guard import Access, guard
 from rimlight.studio.edit.desk import Desk
-from rimlight.studio.edit.exporting import Exporter, check_choice
+from rimlight.studio.edit.exporting import Exporter, check_choice, proposed_name
 from rimlight.studio.errors import ProjectError
 from rimlight.studio.strokes import stroke_of
 
@@ -40,7 +40,7 @@ class Editor:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def close(self) -> None:
-        await self.exporter.stop()
+        await self.exporter.close()
         await self.ask(self.desk.close)
         self._thread.shutdown()
 
@@ -88,7 +88,7 @@ async def project(request: web.Request) -> web.Response:
             "video": one.video.name, "project": one.path.name, "height": survey.size.height,
             "width": survey.size.width, "fps": float(survey.rate), "frames": survey.count,
             "shots": list(survey.shots), "marks": list(one.frames), "device": editor.desk.networks.device,
-            "stem": one.video.stem,
+            "export": proposed_name(one.video),
         }
     )  # fmt: skip
 
@@ -194,6 +194,8 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
     except RimlightError as error:
         if getattr(error, "status", None) is not None:
             raise
+        if isinstance(error, SinkError):  # a full disk: the page tries again
+            raise web.HTTPInsufficientStorage(text=str(error)) from error
         raise web.HTTPUnprocessableEntity(text=str(error)) from error
 
 

@@ -55,6 +55,7 @@ class Desk:
         self._marked = Reel(project.video, survey.count)
         self._thumbs: OrderedDict[int, bytes] = OrderedDict()
         self._carried: OrderedDict[int, Carried] = OrderedDict()
+        self._standing: tuple[int, set[int]] = (-1, set())  # of a revision
         self._propagation: tuple[int, Propagation] | None = None  # of a revision
         self._preview = Preview(project.video, survey, networks)
 
@@ -73,7 +74,7 @@ class Desk:
             "origin": "none" if not history.marked and carried is None
             else "propagated" if carried is not None else "drawn" if base is None else base.origin,
             "reference": None if carried is None else carried.reference,
-            "marks": list(self.project.frames), "revision": self.project.revision,
+            "marks": list(self.project.frames), "propagated": _runs(self._stand()),
         }  # fmt: skip
 
     def picture(self, number: int) -> bytes:
@@ -100,8 +101,14 @@ class Desk:
         return None if carried is None else carried.trimap
 
     def draw(self, number: int, stroke: Stroke) -> None:
-        """A stroke of the brush; a frame that only has a propagated trimap is marked by it, and drawn upon."""
-        carried = None if self.project.history(number).marked else self._carried_to(number)
+        """A stroke of the brush; a frame that only has a propagated trimap is marked by it, and drawn upon.
+
+        A stroke that is the last one already does nothing: it was sent again because its answer was lost.
+        """
+        history = self.project.history(number)
+        if history.steps[-1:] == (stroke,):
+            return
+        carried = None if history.marked else self._carried_to(number)
         base = [] if carried is None else [Base(carried.trimap, "propagated")]
         self.project.add(number, *base, stroke)
 
@@ -137,8 +144,9 @@ class Desk:
         trimap = encode_trimap(propagation.trimap(number, self._reel.frame(number)))
         self._carried[number] = Carried(trimap, reference, self.project.changed.get(reference, 0))
         self._carried.move_to_end(number)
+        self._stand().add(number)
         if len(self._carried) > MOST_PROPAGATED:
-            self._carried.popitem(last=False)
+            self._stand().discard(self._carried.popitem(last=False)[0])
 
     def preview(self, number: int, backdrop: str | None) -> bytes:
         """JPEG of the matte, or of the person before a backdrop, at a reduced size."""
@@ -156,11 +164,31 @@ class Desk:
 
     def _carried_to(self, number: int) -> Carried | None:
         """The propagated trimap of a frame, unless its reference is another by now or was drawn upon."""
-        carried, marked = self._carried.get(number), self.project.frames
-        if carried is None or not marked:
-            return None
-        now = reference_of(number, marked, self.project.survey)
-        return carried if (now, self.project.changed.get(now, 0)) == (carried.reference, carried.revision) else None
+        return self._carried[number] if number in self._stand() else None
+
+    def _stand(self) -> set[int]:
+        """Frames whose propagated trimap is as it would be made now."""
+        project = self.project
+        marked, changed = project.frames, project.changed
+        if self._standing[0] != project.revision:
+            standing = set()
+            for number, carried in self._carried.items() if marked else ():
+                now = reference_of(number, marked, project.survey)
+                if (now, changed.get(now, 0)) == (carried.reference, carried.revision):
+                    standing.add(number)
+            self._standing = (project.revision, standing)
+        return self._standing[1]
+
+
+def _runs(numbers: set[int]) -> list[list[int]]:
+    """First number and the one after the last, for each run of numbers without a gap."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and runs[-1][1] == number:
+            runs[-1][1] += 1
+        else:
+            runs.append([number, number + 1])
+    return runs
 
 
 def _jpeg(image: UInt8Array) -> bytes:

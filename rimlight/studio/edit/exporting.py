@@ -10,9 +10,11 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import Any, Literal
 
 from rimlight.errors import RimlightError
 from rimlight.studio.edit.desk import Desk
@@ -22,9 +24,10 @@ from rimlight.studio.work import digest_of
 
 log = logging.getLogger(__name__)
 
-NAME = re.compile(r"[^\W_][\w .()-]{0,120}\.(mov|webm|mkv|mp4)|[^\W_][\w ()-]{0,120}/")
+NO_NAME = r"\x00-\x1f/\\:*?\"<>|%"  # what names of files cannot hold everywhere, and what numbers pictures
+NAME = re.compile(rf"(?!\.)[^{NO_NAME}]{{1,120}}(\.(mov|webm|mkv|mp4)|/)")
+MOST_STEM = 60  # letters of the name that is proposed
 BACKDROP = re.compile(r"transparent|blur(:(0(\.\d{1,3})?|1))?|#[0-9a-fA-F]{6}")
-Result = TypeVar("Result")
 InThread = Callable[..., Awaitable[Any]]
 
 
@@ -51,17 +54,21 @@ class Progress:
 
 
 class Exporter:
-    """One export at a time, frame by frame in the desk's thread, so that drawing goes on between two frames."""
+    """One export at a time, in a thread of its own with files of its own: no stroke waits for it.
 
-    def __init__(self, desk: Desk, in_thread: InThread) -> None:
-        self._desk, self._in_thread = desk, in_thread
+    in_desk: calls in the desk's thread, which alone knows the marks.
+    """
+
+    def __init__(self, desk: Desk, in_desk: InThread) -> None:
+        self._desk, self._in_desk = desk, in_desk
+        self._thread = ThreadPoolExecutor(1, "rimlight-export")
         self._task: asyncio.Task[None] | None = None
         self.progress = Progress()
 
     async def begin(self, name: str, backdrop: str, *, beside: bool, replace: bool) -> None:
         """Begin an export to a name beside the video; raises ProjectError for what cannot be."""
         check_choice(name, backdrop)
-        frames = await self._in_thread(self._frames, name, backdrop, beside, replace)
+        frames = await self._in_desk(self._frames, name, backdrop, beside, replace)
         if self._task is not None and not self._task.done():
             raise ProjectError(f"{self.progress.name} is being exported; stop that first")
         total = self._desk.project.survey.count
@@ -75,6 +82,8 @@ class Exporter:
         if not project.frames:
             raise ProjectError("no frame is marked yet; draw a trimap or let one be made, then export")
         target = project.video.with_name(name.rstrip("/"))
+        if target.exists() and target.samefile(project.video):
+            raise ProjectError(f"{name} is the video itself, which is kept; choose another name")
         if target.exists() and not replace:
             raise ProjectError(f"{name} exists beside the video; choose another name, or allow replacing it")
         film = Film(project.video, project.survey, project.footprint.sha256)
@@ -83,6 +92,11 @@ class Exporter:
         output = Output(sink, backdrop, beside, others="discard")
         detail = Detail(long_side=self._desk.long_side)
         return matte_film(film, self._desk.networks, marks, output, detail, digest_of(marks))
+
+    async def close(self) -> None:
+        """Stop, and end the thread."""
+        await self.stop()
+        self._thread.shutdown()
 
     async def stop(self) -> None:
         """Break an export off; its parts stay for the next one."""
@@ -94,8 +108,8 @@ class Exporter:
     async def _follow(self, frames: Iterator[int]) -> None:
         progress = self.progress
         try:
-            progress.taken_up = progress.done = await self._in_thread(next, frames)
-            while (done := await self._in_thread(next, frames, None)) is not None:
+            progress.taken_up = progress.done = await self._step(frames)
+            while (done := await self._step(frames)) is not None:
                 progress.done = done
             progress.state = "done"
         except RimlightError as error:
@@ -107,7 +121,19 @@ class Exporter:
             log.exception("an export failed")
             progress.state, progress.error = "failed", f"{type(error).__name__}: {error}"
         finally:
-            await asyncio.shield(self._in_thread(_end, frames))
+            await asyncio.shield(self._run(_end, frames))
+
+    async def _step(self, frames: Iterator[int]) -> Any:
+        return await self._run(next, frames, None)
+
+    async def _run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+
+def proposed_name(video: Path) -> str:
+    """A name that an export takes, for a video of any name."""
+    stem = re.sub(f"[{NO_NAME}]", "_", video.stem).lstrip(".")[:MOST_STEM]
+    return f"{stem or 'video'}.matte.mov"
 
 
 def check_choice(name: str, backdrop: str) -> None:

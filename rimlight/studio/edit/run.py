@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import logging
 import signal
+import threading
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from pathlib import Path
 
 from aiohttp import web
 
-from rimlight.errors import ConfigError
+from rimlight.errors import ControlError
 from rimlight.realtime.session import Settings
+from rimlight.studio.edit.address import HOST, Address, address_file, keep_address, listen, read_address
 from rimlight.studio.edit.app import Editor, make_app
 from rimlight.studio.edit.desk import Desk
 from rimlight.studio.networks import Networks
@@ -22,15 +24,14 @@ from rimlight.studio.propagate import LONG_SIDE
 from rimlight.studio.survey import survey
 from rimlight.types import Frame
 
-HOST = "127.0.0.1"
+log = logging.getLogger(__name__)
 SHUTDOWN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """port: on this machine, 0 for any free one. project: its file, None for beside the video. browser: open the page.
-
-    token: of the address, None for a new one.
+    """port: on this machine, 0 for the one that was had before or any free one. project: its file, None for beside the
+    video. browser: open the page. token: of the address, None for the one before or a new one.
     """
 
     port: int = 0
@@ -62,27 +63,46 @@ def open_project(video: Path, path: Path | None = None, seen: Callable[[Frame], 
 
 
 async def _serve(desk: Desk, place: Place, say: Callable[[str], None]) -> None:
-    token = place.token or secrets.token_urlsafe(24)
     editor = Editor(desk)
-    runner = web.AppRunner(make_app(editor, token), access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
-    await runner.setup()
     try:
-        await _listen(runner, place.port)
-        address = f"http://{HOST}:{runner.addresses[0][1]}/#token={token}"
-        say(f"open {address}")
-        if place.browser:
-            webbrowser.open(address)
-        await _asked_to_end()
+        kept = _private_file(desk.project.path) if place.token is None else None
+        server, token = listen(place.port, place.token, read_address(kept) if kept else None)
+        app = make_app(editor, token)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_S)
+        try:
+            await runner.setup()
+            await web.SockSite(runner, server).start()
+            port = server.getsockname()[1]
+            _keep(kept, Address(port, token))
+            _show(f"http://{HOST}:{port}/#token={token}", place.browser, say)
+            await _asked_to_end()
+        finally:
+            await runner.cleanup()
+            server.close()
     finally:
-        await runner.cleanup()
         await editor.close()
 
 
-async def _listen(runner: web.AppRunner, port: int) -> None:
+def _private_file(project: Path) -> Path | None:
     try:
-        await web.TCPSite(runner, HOST, port).start()
+        return address_file(project)
+    except ControlError as error:
+        log.warning("the next start will have another address: %s", error)
+        return None
+
+
+def _keep(file: Path | None, address: Address) -> None:
+    try:
+        if file is not None:
+            keep_address(file, address)
     except OSError as error:
-        raise ConfigError(f"{HOST}:{port} cannot be listened on: {error.strerror or error}; choose --port") from error
+        log.warning("the next start will have another address, as %s cannot be written: %s", file, error.strerror)
+
+
+def _show(address: str, browser: bool, say: Callable[[str], None]) -> None:
+    say(f"open {address}")
+    if browser:  # a browser of the terminal returns when it is closed
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
 async def _asked_to_end() -> None:

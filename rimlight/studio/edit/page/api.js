@@ -33,28 +33,28 @@ export const api = {
   stopExport: () => json("DELETE", "/api/export"),
 };
 
-async function json(method, path, value) {
-  return (await call(method, path, value)).json();
+function json(method, path, value) {
+  return call(method, path, value, (answer) => answer.json());
 }
 
 /** The picture, or null where there is none (204). */
 async function bitmap(path, options) {
-  const answer = await call("GET", path);
-  return answer.status === 204 ? null : createImageBitmap(await answer.blob(), options);
+  const data = await call("GET", path, undefined, (answer) => (answer.status === 204 ? null : answer.blob()));
+  return data && createImageBitmap(data, options);
 }
 
-async function call(method, path, value) {
+/** read(answer) gives what is wanted of it; an answer that breaks off is none. */
+async function call(method, path, value, read) {
   const headers = new Headers({ Authorization: `Bearer ${sessionStorage.getItem(TOKEN) ?? ""}` });
   if (value !== undefined) headers.set("Content-Type", "application/json");
-  let answer;
   try {
-    answer = await fetch(path, { method, headers, body: value === undefined ? undefined : JSON.stringify(value) });
+    const answer = await fetch(path, { method, headers, body: value === undefined ? undefined : JSON.stringify(value) });
+    if (answer.ok) return await read(answer);
+    throw new ApiError(answer.status, await said(answer));
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw new ApiError(0, "The editor has ended or does not answer. Start it again with the same command.");
   }
-  if (!answer.ok) throw new ApiError(answer.status, await said(answer));
-  return answer;
 }
 
 async function said(answer) {

@@ -2,13 +2,14 @@
 
 import { ApiError, api, takeToken } from "./api.js";
 import { Brush } from "./brush.js";
-import { Exporting, backdrop } from "./exporting.js";
+import { Exporting } from "./exporting.js";
 import { choose, chooseNext, chosen } from "./choices.js";
 import { listen } from "./keys.js";
+import { Looks } from "./looks.js";
 import { Propagation } from "./propagation.js";
 import { Saving } from "./saving.js";
 import { Timeline } from "./timeline.js";
-import { View, outlined, tinted } from "./view.js";
+import { View, tinted } from "./view.js";
 
 const byId = (id) => document.getElementById(id);
 const ORIGINS = {
@@ -24,6 +25,7 @@ class Editor {
     this.state = { marks: film.marks, marked: false, undo: 0, redo: 0, origin: "none" };
     this.loading = false;
     this.propagation = new Propagation(this);
+    this.looks = new Looks(this);
     this.tints = 0; // how many trimaps were asked for; only the newest is shown
     this.view = new View(byId("canvas"), film.height, film.width);
     this.view.changed = () => { byId("zoom").textContent = `${Math.round(this.view.zoom * 100)} %`; };
@@ -52,23 +54,30 @@ class Editor {
     const clicks = {
       back: () => this.step(-1), on: () => this.step(1), "mark-back": () => this.toMark(-1), "mark-on": () => this.toMark(1),
       undo: () => this.act("undo"), redo: () => this.act("redo"), unmark: () => this.act("unmark"), auto: () => this.auto(),
-      propagate: () => this.propagate(), "zoom-in": () => this.view.zoomBy(1.25), "zoom-out": () => this.view.zoomBy(0.8),
+      propagate: () => this.propagation.toggle(), "zoom-in": () => this.view.zoomBy(1.25), "zoom-out": () => this.view.zoomBy(0.8),
       fit: () => this.view.fit(), "toast-close": () => this.toast(""),
     };
     for (const [id, run] of Object.entries(clicks)) byId(id).addEventListener("click", run);
-    byId("place").addEventListener("change", () => this.go(Number(byId("place").value)));
+    byId("place").addEventListener("change", () => this.goToPlace());
+    byId("place").addEventListener("keydown", ({ key }) => key === "Enter" && byId("canvas").focus());
+    byId("canvas").addEventListener("pointerdown", () => this.propagation.stop());
+    addEventListener("beforeunload", (event) => (this.saving.idle && !this.brush.stroke) || event.preventDefault());
     for (const id of ["size", "overlay"]) byId(id).addEventListener("input", () => this.showTools());
     for (const name of ["view", "onion", "class"]) {
-      const changed = { view: () => this.showPreview(), onion: () => this.showOnion(), class: () => this.showTools() }[name];
-      for (const one of document.getElementsByName(name)) one.addEventListener("change", changed);
+      const changed = { view: () => this.looks.preview(), onion: () => this.looks.onion(), class: () => this.showTools() }[name];
+      for (const one of document.getElementsByName(name)) {
+        one.addEventListener("change", changed);
+        // By pointer (a number of clicks): keys are for the frame again.
+        one.addEventListener("click", ({ detail }) => detail && byId("canvas").focus({ preventScroll: true }));
+      }
     }
-    for (const id of ["backdrop", "colour"]) byId(id).addEventListener("change", () => chosen("view") === "composite" && this.showPreview());
+    for (const id of ["backdrop", "colour"]) byId(id).addEventListener("change", () => chosen("view") === "composite" && this.looks.preview());
     listen({
       step: (many) => this.step(many), go: (frame) => this.go(frame), mark: (way) => this.toMark(way),
-      undo: () => this.act("undo"), redo: () => this.act("redo"), propagate: () => this.propagate(), auto: () => this.auto(),
+      undo: () => this.act("undo"), redo: () => this.act("redo"), propagate: () => this.propagation.toggle(), auto: () => this.auto(),
       zoom: (factor) => this.view.zoomBy(factor), fit: () => this.view.fit(), stop: () => this.propagation.stop(),
       size: (factor) => this.resizeBrush(factor), paint: (name) => choose("class", name, () => this.showTools()),
-      nextView: () => chooseNext("view", () => this.showPreview()), nextOnion: () => chooseNext("onion", () => this.showOnion()),
+      nextView: () => chooseNext("view", () => this.looks.preview()), nextOnion: () => chooseNext("onion", () => this.looks.onion()),
       space: (held) => this.brush.holdSpace(held), nudge: (y, x) => this.brush.nudge(y, x), dab: () => this.brush.dab(),
     });
   }
@@ -79,7 +88,7 @@ class Editor {
 
   tool() {
     return chosen("view") === "trimap" && this.shown === this.wanted && !this.propagating
-      ? { class: chosen("class"), radius: Number(byId("size").value) / 2 }
+      ? { class: chosen("class"), radius: Number(byId("size").value) / 2, frame: this.shown }
       : null;
   }
 
@@ -93,9 +102,26 @@ class Editor {
     if (found !== undefined) this.go(found);
   }
 
-  /** Show a frame; of many asked for while one is loaded, only the last is. */
+  goToPlace() {
+    const frame = byId("place").valueAsNumber;
+    if (frame !== this.within(frame)) this.toast(`This video has the frames 0 to ${this.film.frames - 1}.`);
+    this.go(frame);
+  }
+
+  /** The frame of the video that is nearest to a number; the wanted one for what is none. */
+  within(frame) {
+    return Math.round(Math.min(this.film.frames - 1, Math.max(0, Number.isNaN(frame) ? this.wanted : frame)));
+  }
+
+  /** Go to a frame that somebody asked for. */
   async go(frame) {
-    this.wanted = Math.round(Math.min(this.film.frames - 1, Math.max(0, Number.isNaN(frame) ? this.wanted : frame)));
+    this.propagation.stop();
+    await this.show(this.within(frame));
+  }
+
+  /** Show a frame; of many asked for while one is loaded, only the last is. */
+  async show(frame) {
+    this.wanted = frame;
     byId("place").value = this.wanted;
     this.timeline.show(this.wanted);
     if (this.loading) return;
@@ -113,19 +139,19 @@ class Editor {
     await this.saving.last;
     const [picture, trimap, state] = await Promise.all([api.picture(frame), api.trimap(frame), api.state(frame)]);
     this.tints += 1;
-    Object.assign(this.view.layers, { picture, tint: trimap && tinted(trimap), preview: null, onion: null });
-    this.shown = frame;
+    Object.assign(this.view.layers, { tint: trimap && tinted(trimap), onion: null });
+    this.view.put("picture", picture);
+    this.view.put("preview", null);
+    this.shown = this.view.frame = frame;
     this.take(state);
-    this.view.draw();
-    if (this.shown === this.wanted) await Promise.all([this.showOnion(), this.showPreview()]);
+    if (this.shown === this.wanted) await Promise.all([this.looks.onion(), this.looks.preview()]);
   }
 
   /** What the server says of the shown frame. */
   take(state) {
+    this.timeline.show(this.wanted, state.marks, state.propagated);
     if (state.frame !== this.shown) return;
-    if (state.revision !== this.state.revision && this.state.revision !== undefined) this.timeline.forget();
     this.state = state;
-    if (state.origin === "propagated" && !state.marked) this.timeline.carried.add(state.frame);
     byId("badge").hidden = false;
     byId("badge-frame").textContent = `Frame ${state.frame}`;
     byId("badge-origin").textContent = ORIGINS[state.origin](state);
@@ -134,24 +160,25 @@ class Editor {
     byId("redo").disabled = state.redo === 0;
     byId("unmark").disabled = !state.marked;
     byId("propagate").disabled = !this.propagating && state.origin === "none";
-    this.timeline.show(this.wanted, state.marks);
   }
 
   async draw(stroke) {
-    const frame = this.shown;
-    this.view.layers.strokes.push(stroke);
-    this.view.draw();
-    const state = await this.saving.add(() => api.draw(frame, { class: stroke.class, radius: stroke.radius, points: stroke.points }));
+    const { frame, ...sent } = stroke;
+    const state = await this.saving.add(() => api.draw(frame, sent));
     if (state) await this.refresh(state);
-    this.view.layers.strokes.splice(this.view.layers.strokes.indexOf(stroke), 1);
-    this.view.draw();
+    this.view.forget(stroke);
   }
 
   async act(name) {
-    if (this.propagating || this.shown !== this.wanted) return;
+    if (!this.propagating && this.shown === this.wanted) await this.change(name);
+  }
+
+  /** Have something done to the shown frame; gives its new state, null where it is refused. */
+  async change(name) {
     const frame = this.shown;
     const state = await this.saving.add(() => api.act(frame, name));
     if (state) await this.refresh(state);
+    return state;
   }
 
   async auto() {
@@ -172,50 +199,10 @@ class Editor {
       if (asked !== this.tints || state.frame !== this.shown) return;
       this.view.layers.tint = trimap && tinted(trimap);
       this.view.draw();
-      if (chosen("view") !== "trimap") await this.showPreview();
+      if (chosen("view") !== "trimap") await this.looks.preview();
     } catch (error) {
       this.failed(error);
     }
-  }
-
-  async propagate() {
-    await this.propagation.toggle();
-  }
-
-  async showPreview() {
-    const kind = chosen("view");
-    byId("overlay-detail").hidden = kind !== "trimap";
-    byId("preview-hint").hidden = kind === "trimap";
-    byId("brush").disabled = kind !== "trimap";
-    byId("canvas").classList.toggle("plain", kind !== "trimap");
-    const frame = this.shown;
-    this.view.layers.preview = null;
-    if (kind !== "trimap" && this.state.marks.length) {
-      this.busy("The matte is being made…");
-      try {
-        const behind = backdrop() === "transparent" ? "#3c3f48" : backdrop();
-        const preview = kind === "matte" ? await api.matte(frame) : await api.composite(frame, behind);
-        if (frame === this.shown && kind === chosen("view")) this.view.layers.preview = preview;
-      } catch (error) {
-        this.failed(error);
-      } finally {
-        this.busy("");
-      }
-    }
-    this.view.draw();
-  }
-
-  async showOnion() {
-    const which = chosen("onion");
-    const { marks } = this.state;
-    const frame = which === "before" ? marks.filter((mark) => mark < this.shown).pop() : marks.find((mark) => mark > this.shown);
-    const there = which !== "off" && frame !== undefined;
-    const trimap = there ? await api.trimap(frame) : null;
-    const missing = which !== "off" && !there;
-    byId("onion-hint").textContent = missing ? `There is no mark ${which} this frame.`
-      : there ? `Outlines of frame ${frame}.` : "Outlines of the mark before or after, over this frame.";
-    this.view.layers.onion = trimap && outlined(trimap);
-    this.view.draw();
   }
 
   showTools() {
@@ -236,6 +223,7 @@ class Editor {
   said(text, error) {
     if (error) this.toast(text);
     byId("saved").textContent = error ? "Not saved" : text;
+    byId("saved").classList.toggle("alarm", error);
     if (!error && this.alarmed) this.toast("");
     this.alarmed = error;
   }
@@ -253,7 +241,9 @@ class Editor {
   failed(error) {
     if (!(error instanceof ApiError)) throw error;
     this.toast(error.message);
-    this.wanted = this.shown < 0 ? this.wanted : this.shown;
+    if (this.shown < 0) return;
+    byId("place").value = this.wanted = this.shown;
+    this.timeline.show(this.shown);
   }
 }
 
@@ -263,7 +253,6 @@ async function begin() {
     const editor = new Editor(await api.project());
     window.rimlight = editor;
     await editor.go(editor.film.marks[0] ?? 0);
-    editor.timeline.fill().catch((error) => editor.failed(error));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     document.body.classList.add("closed");

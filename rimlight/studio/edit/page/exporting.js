@@ -16,12 +16,16 @@ export class Exporting {
   constructor(film, toast) {
     this.toast = toast;
     this.timer = 0;
-    byId("name").value = `${film.stem}.matte.mov`;
+    byId("name").value = film.export;
     byId("export").addEventListener("submit", (event) => {
       event.preventDefault();
       this.attempt(() => api.export({ name: byId("name").value.trim(), backdrop: backdrop(), replace: byId("replace").checked }));
     });
-    byId("export-stop").addEventListener("click", () => this.attempt(api.stopExport));
+    byId("export-stop").addEventListener("click", () => {
+      byId("progress-text").textContent = "Stopping after this frame…";
+      this.attempt(api.stopExport);
+    });
+    byId("backdrop").addEventListener("change", () => { byId("colour").disabled = byId("backdrop").value !== "colour"; });
     this.attempt(api.exported);
   }
 

@@ -1,10 +1,11 @@
 /** What keys do; none is taken away from fields, buttons and the browser. */
 
+const MOVING = /^(Arrow|Home$|End$|Page)/;
+
 /** actions: by name, as app.js has them. */
 export function listen(actions) {
   addEventListener("keydown", (event) => {
-    if (inField(event.target) && event.key !== "Escape") return;
-    if (act(actions, event)) event.preventDefault();
+    if (!usedBy(event.target, event) && act(actions, event)) event.preventDefault();
   });
   addEventListener("keyup", (event) => {
     if (event.key === " ") actions.space(false);
@@ -45,9 +46,10 @@ function run(action) {
   return true;
 }
 
-/** Fields and sliders use these keys themselves; letters typed on a radio button are still for the page. */
-function inField(target) {
-  return target.matches?.("input:not([type=radio]):not([type=checkbox]), select, textarea") === true;
+/** Fields need all keys; sliders and radio buttons those that move. */
+function usedBy(target, { key, altKey }) {
+  if (target.matches?.("input[type=text], input[type=number], select")) return key !== "Escape";
+  return MOVING.test(key) && !altKey && target.matches?.("input[type=range], input[type=radio]") === true;
 }
 
 function pressable(target) {

@@ -4,6 +4,8 @@ const EDGE = 8;
 const MARKS_HEIGHT = 22;
 const THUMBS_TOP = 4;
 const THUMBS_HEIGHT = 54;
+const SETTLED_MS = 250; // after a change of size
+const AGAIN_MS = 2000;
 
 export class Timeline {
   /** film: what the server said of the project. go(frame): somebody wants to be there. thumb(frame): its bitmap. */
@@ -14,7 +16,7 @@ export class Timeline {
     this.thumb = thumb;
     this.frame = 0;
     this.marks = [];
-    this.carried = new Set();
+    this.carried = []; // runs of frames: the first, and the one after the last
     this.thumbs = new Map();
     canvas.setAttribute("aria-valuemax", String(film.frames - 1));
     canvas.addEventListener("pointerdown", (event) => this.drag(event));
@@ -28,30 +30,32 @@ export class Timeline {
     this.canvas.width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
     this.canvas.height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
     this.draw();
+    clearTimeout(this.filling);
+    this.filling = setTimeout(() => this.fill(), SETTLED_MS);
   }
 
-  show(frame, marks) {
-    this.frame = frame;
-    this.marks = marks ?? this.marks;
+  show(frame, marks = this.marks, carried = this.carried) {
+    Object.assign(this, { frame, marks, carried });
     this.canvas.setAttribute("aria-valuenow", String(frame));
     this.canvas.setAttribute("aria-valuetext", `frame ${frame} of ${this.film.frames}`);
     this.draw();
   }
 
-  /** Forget what was propagated: marks have changed. */
-  forget() {
-    this.carried.clear();
-    this.draw();
-  }
-
-  /** Load thumbnails one after the other, coarse ones first. */
+  /** Load thumbnails one after the other, coarse ones first, until others are wanted; later where one cannot be had. */
   async fill() {
+    const round = this.filling;
     const wanted = this.places().map((place) => place.frame);
     const order = [0, 4, 2, 6, 1, 3, 5, 7].flatMap((rest) => wanted.filter((_, index) => index % 8 === rest));
     for (const frame of order) {
       if (this.thumbs.has(frame)) continue;
-      this.thumbs.set(frame, await this.thumb(frame));
+      const thumb = await this.thumb(frame).catch(() => null); // who asks for more is told
+      if (!thumb) {
+        this.filling = setTimeout(() => this.fill(), AGAIN_MS);
+        return;
+      }
+      this.thumbs.set(frame, thumb);
       this.draw();
+      if (round !== this.filling) return;
     }
   }
 
@@ -101,7 +105,13 @@ export class Timeline {
     drawing.fillRect(EDGE, middle - 1.5, width - 2 * EDGE, 3);
     drawing.fillStyle = colour("--line-of-carried");
     const step = Math.max(2, (width - 2 * EDGE) / this.film.frames + 0.5);
-    for (const frame of this.carried) drawing.fillRect(this.xOf(frame) - step / 2, middle - 2, step, 4);
+    drawing.save();
+    drawing.beginPath();
+    drawing.rect(EDGE, 0, width - 2 * EDGE, height);
+    drawing.clip();
+    for (const [first, stop] of this.carried)
+      drawing.fillRect(this.xOf(first) - step / 2, middle - 2, this.xOf(stop - 1) - this.xOf(first) + step, 4);
+    drawing.restore();
     drawing.fillStyle = colour("--edge");
     for (const shot of this.film.shots.slice(1)) drawing.fillRect(this.xOf(shot) - 0.75, THUMBS_TOP, 1.5, height - 2 * THUMBS_TOP);
     for (const mark of this.marks) diamond(drawing, this.xOf(mark), middle, colour("--of-unknown"), colour("--sunken"));

@@ -3,7 +3,7 @@
 const CLASSES = ["backdrop", "unknown", "foreground"];
 const COLOURS = { backdrop: [91, 130, 232], unknown: [255, 184, 77], foreground: [63, 201, 141] };
 const UNKNOWN_SHARE = 0.55; // unknown is often most of a frame: it tints less
-const ONION = [255, 255, 255];
+const SHADE = 170; // of 255, beside an outline, which is seen before bright pictures by it
 const MOST_ZOOM = 32;
 const MARGIN = 12;
 
@@ -25,7 +25,7 @@ export function tinted(bitmap) {
   });
 }
 
-/** Only the lines between a trimap's classes, a few pixels wide, for laying over another frame. */
+/** Only the lines between a trimap's classes, a few pixels wide and shaded, for laying over another frame. */
 export function outlined(bitmap) {
   const { width, height } = bitmap;
   const reach = Math.max(1, Math.round(Math.max(width, height) / 900));
@@ -36,30 +36,38 @@ export function outlined(bitmap) {
         const right = x + reach < width ? at + 4 * reach : at;
         const below = y + reach < height ? at + 4 * reach * width : at;
         if (levels[at] === levels[right] && levels[at] === levels[below]) continue;
-        out[at] = ONION[0];
-        out[at + 1] = ONION[1];
-        out[at + 2] = ONION[2];
-        out[at + 3] = 235;
+        for (const place of [at, right, below]) out[place + 3] = Math.max(out[place + 3], SHADE);
+        out[at] = out[at + 1] = out[at + 2] = out[at + 3] = 255;
       }
   });
 }
 
+/** A new canvas; the bitmap is given back. */
 function recoloured(bitmap, fill) {
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const drawing = canvas.getContext("2d", { willReadFrequently: true });
   drawing.drawImage(bitmap, 0, 0);
-  const image = drawing.getImageData(0, 0, bitmap.width, bitmap.height);
-  const out = drawing.createImageData(bitmap.width, bitmap.height);
+  bitmap.close();
+  const image = drawing.getImageData(0, 0, canvas.width, canvas.height);
+  const out = drawing.createImageData(canvas.width, canvas.height);
   fill(image.data, out.data);
   drawing.putImageData(out, 0, 0);
   return canvas;
 }
 
+function inside(at, length) {
+  return Math.min(Math.max(at, MARGIN), Math.max(MARGIN, length - MARGIN));
+}
+
 export class View {
-  /** layers: what is shown. picture, tint, onion, preview: drawable or null. strokes: not yet in the tint. */
+  /**
+   * frame: which one is shown. layers: what is shown; picture, preview: bitmaps or null, tint, onion: canvases or null,
+   * strokes: of any frame, not yet in its tint.
+   */
   constructor(canvas, height, width) {
     this.canvas = canvas;
     this.size = { height, width };
+    this.frame = -1;
     this.layers = { picture: null, tint: null, onion: null, preview: null, strokes: [] };
     this.overlay = 0.45;
     this.brush = null; // {y, x, radius, class}, null while the pointer is away
@@ -99,6 +107,27 @@ export class View {
     this.draw();
   }
 
+  /** Put a bitmap in a layer's place and give the one before back. */
+  put(layer, bitmap) {
+    this.layers[layer]?.close();
+    this.layers[layer] = bitmap;
+    this.draw();
+  }
+
+  /** A stroke is in the tint now, or was not meant. */
+  forget(stroke) {
+    this.layers.strokes = this.layers.strokes.filter((one) => one !== stroke);
+    this.draw();
+  }
+
+  /** Move a place of the video into the canvas. */
+  reveal(y, x) {
+    const { clientHeight, clientWidth } = this.canvas;
+    const [top, left] = [this.offset.y + y * this.zoom, this.offset.x + x * this.zoom];
+    const [down, across] = [inside(top, clientHeight) - top, inside(left, clientWidth) - left];
+    if (down || across) this.moveBy(down, across);
+  }
+
   moveBy(y, x) {
     this.offset = { y: this.offset.y + y, x: this.offset.x + x };
     this.fitted = false;
@@ -131,7 +160,8 @@ export class View {
     drawing.imageSmoothingEnabled = this.zoom < 3;
     drawing.imageSmoothingQuality = "high";
     const { height, width } = this.size;
-    const { picture, preview, tint, onion, strokes } = this.layers;
+    const { picture, preview, tint, onion } = this.layers;
+    const strokes = this.layers.strokes.filter((stroke) => stroke.frame === this.frame);
     const base = preview ?? picture;
     if (base) drawing.drawImage(base, 0, 0, width, height);
     if (!preview) {

@@ -1,4 +1,4 @@
-"""The true networks, untrained: files of seeded weights go the way that trained ones go."""
+"""The true networks, untrained, by whatever runs them: files of seeded weights go the way that trained ones go."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ torch = pytest.importorskip("torch")
 from rimlight.model.studio.matting import window_of  # noqa: E402
 from rimlight.model.studio.weights import load_matting  # noqa: E402
 from rimlight.studio.networks import Networks  # noqa: E402
-from rimlight.studio.on_torch import open_networks  # noqa: E402
+from rimlight.studio.opening import open_networks  # noqa: E402
 from rimlight.studio.tiles import tiling_of  # noqa: E402
 
 from .weights import untrained  # noqa: E402
@@ -101,13 +101,6 @@ def test_weights_of_the_other_network_are_refused(files: tuple[Path, Path]) -> N
 def test_a_device_that_is_not_there_is_refused(files: tuple[Path, Path]) -> None:
     with pytest.raises(BackendError, match="no device 'cuda:99'"):
         open_networks(*files, device="cuda:99")
-
-
-def test_weights_that_give_no_numbers_are_noticed(files: tuple[Path, Path]) -> None:
-    spoilt = open_networks(*files)
-    image, trimap = sample()
-    with pytest.raises(BackendError, match="numbers that are none"):
-        spoilt.propagator.classes(np.full_like(image, np.nan), spoilt.propagator.remember(image, trimap))
 
 
 def test_mattes_of_the_true_network_keep_what_is_known(networks: Networks, tmp_path: Path) -> None:
