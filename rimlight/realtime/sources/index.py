@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from av.video.stream import VideoStream
 
 from rimlight.realtime.sources.decoding import open_container, video_stream
 
+KEPT = 4  # indices of files
 REORDERED_S = 1.0  # packets are stored at most this far from the order in which they are shown
 
 
@@ -37,8 +39,22 @@ class Index:
 def read_index(path: Path) -> Index | None:
     """Index of a file's video stream, or None where its timestamps are missing, double or start anew.
 
-    Reads the file once from end to end. Raises SourceError where it cannot be opened.
+    Reads the file from end to end, once while it stays as it is: who seeks in a long film asks many times. Raises
+    SourceError where it cannot be opened.
     """
+    try:
+        facts = path.stat()
+    except OSError:
+        return _read(path)  # which says why
+    return _read_once(path, facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=KEPT)
+def _read_once(path: Path, modified_ns: int, size: int) -> Index | None:  # noqa: ARG001 - both tell files apart
+    return _read(path)
+
+
+def _read(path: Path) -> Index | None:
     container = open_container(path)
     try:
         stream = video_stream(container, path)

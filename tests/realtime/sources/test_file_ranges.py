@@ -9,7 +9,7 @@ import pytest
 from av.video.frame import VideoFrame
 
 from rimlight.errors import SourceError
-from rimlight.realtime.sources import file
+from rimlight.realtime.sources import file, index
 from rimlight.realtime.sources.decoding import Decoding
 from rimlight.realtime.sources.file import FileSource
 from rimlight.types import Frame
@@ -38,10 +38,10 @@ FILES = {
 def assert_slice(part: list[Frame], whole: list[Frame], wanted: range) -> None:
     expected = whole[wanted.start : wanted.stop]
     assert len(part) == len(expected)
-    for index, (got, want) in enumerate(zip(part, expected, strict=True)):
+    for place, (got, want) in enumerate(zip(part, expected, strict=True)):
         assert same_pixels(got.pixels, want.pixels)
         assert got.pts_s == pytest.approx(want.pts_s, abs=1e-9)
-        assert got.cut == (want.cut or index == 0)
+        assert got.cut == (want.cut or place == 0)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -51,6 +51,19 @@ def test_a_range_is_exactly_the_slice_of_the_whole(tmp_path: Path, name: str) ->
     assert numbers(whole) == list(range(COUNT))
     for wanted in RANGES:
         assert_slice(read(path, wanted), whole, wanted)
+
+
+def test_a_file_is_looked_through_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Path] = []
+    opened = index.open_container
+    monkeypatch.setattr(index, "open_container", lambda path: looked.append(path) or opened(path))  # type: ignore[func-returns-value]
+    path = write_video(tmp_path / "in.mp4", numbered(10))
+    for wanted in (range(2, 4), range(7, 9)):
+        assert numbers(read(path, wanted)) == list(wanted)
+    assert looked == [path]
+    write_video(path, numbered(COUNT))
+    assert numbers(read(path, range(40, 42))) == [40, 41]
+    assert looked == [path, path]
 
 
 @pytest.mark.parametrize("clip", ["desk.mp4", "talking.mp4", "webcam.mp4"])
