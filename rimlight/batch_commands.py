@@ -80,8 +80,10 @@ def batch() -> None:
 @click.option("--out", required=True, metavar="FOLDER|URL", help="Where outputs go, in the folders of their inputs.")
 @state_option
 @look_options
-@click.option("--workers", default="", metavar="N|KIND=N,…",
-              help="Processes, such as 4 or cpu=4,cuda=1  [default: processors / threads; not on cpu 1]")  # fmt: skip
+@click.option(
+    "--workers", default="", metavar="N|KIND=N,…",
+    help="Processes: 4 or cpu=4,cuda=1  [default: processors / threads; other devices 1, on Ray its GPUs]",
+)  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="Where a plain number of workers runs.")
 @click.option("--ray", metavar="ADDRESS", help="Work on this Ray cluster, such as auto or 10.0.0.1:6379.")
 @click.option("--memory", "memory_gib", type=click.FloatRange(0.1), default=1.0, show_default=True, metavar="GIB",

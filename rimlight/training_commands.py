@@ -14,7 +14,7 @@ PATH = click.Path(path_type=Path)
 
 
 @click.command("train")
-@click.option("--recipe", metavar="NAME|FILE", help="paper, preview, smoke, or a config as JSON.")
+@click.option("--recipe", metavar="NAME|FILE", help="paper, preview, smoke, one of studio-*, or a config as JSON.")
 @click.option(
     "--data",
     multiple=True,

@@ -236,7 +236,7 @@ def gpu_command(out: Path | None, **options: Any) -> None:
 def report_command(check: bool, **options: Any) -> None:
     """Write documents' tables and charts anew.
 
-    DOCUMENTS are README.md and docs/performance.md unless others are named.
+    DOCUMENTS are README.md and those of docs/ that have blocks, unless others are named.
     """
     from rimlight.benchmarks import report
 
