@@ -92,8 +92,8 @@ def studio(record: Record) -> str:
     """Mattes with trimaps beside the live network's."""
     from rimlight.benchmarks.studio_rows import render
 
-    asked, most = record.settings, max(clip["frames"] for clip in record.figures["clips"].values())
-    same = [f"every {step}" for step in (20, 40) if step >= most]
+    asked, most = record.settings, max((clip["frames"] for clip in record.figures["clips"].values()), default=0)
+    same = [f"every {step}" for step in (20, 40) if 0 < most <= step]
     how = f"Live network: {asked['live']}; studio: {asked['studio']}. Less is better in every column." + (
         f" Clips have up to {most} frames, so {' and '.join(same)} mark the first alone, as one does." if same else ""
     )

@@ -70,7 +70,7 @@ def every_record() -> dict[str, Record]:
     mattes = {"clips": 1, "frames": 3, "rows": {"live network": scored, "w, full": scored},
               "trimaps": {"full": {"unknown": 0.1, "contradicted": 0.0}}}  # fmt: skip
     weights = {"name": "w", "trained": "9 steps", "config": {"align": "none", "fuse": "none", "radius": 0}}
-    studio = {"matting": [weights], "propagation": "not trained", "live": "OpenVINO"}
+    studio = {"matting": [weights], "propagation": "not trained", "live": "OpenVINO", "studio": "OpenVINO"}
     soaked = {"size": "1280x720", "sink": "null:i420", "seconds": 600}
     return {
         "peers": peers_record(),

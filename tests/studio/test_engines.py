@@ -32,7 +32,7 @@ from rimlight.studio.on_openvino import OpenVinoMatter, OpenVinoPropagator, proc
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {"context_channels": 32, "decoder_channels": (16, 16, 8, 8)}
 CONFIGS = {
-    "as it ships": StudioConfig(),
+    "aligned, with attention": StudioConfig(**SMALL),
     "one frame": StudioConfig(align="none", fuse="none", radius=0, **SMALL),
     "naive": StudioConfig(align="none", fuse="naive", radius=1, **SMALL),
     "attention over positions": StudioConfig(align="none", fuse="cross", radius=1, **SMALL),
@@ -77,7 +77,7 @@ def test_mattes_are_those_of_torch(name: str) -> None:
 
 
 def test_neighbours_are_looked_at_in_their_order() -> None:
-    network = matting(CONFIGS["as it ships"])
+    network = matting(CONFIGS["aligned, with attention"])
     frames = clip(network.config.frames)
     matter = OpenVinoMatter(network, "f32", 1)
     assert np.abs(alpha_of(matter, frames) - alpha_of(matter, frames[::-1])).max() > 1e-3
@@ -94,7 +94,7 @@ def test_trimaps_are_those_of_torch() -> None:
 
 def test_half_precision_stays_near() -> None:
     need("bf16", processor_precision() == "bf16", "this processor has no bfloat16")
-    network = matting(CONFIGS["as it ships"])
+    network = matting(CONFIGS["aligned, with attention"])
     frames = clip(network.config.frames)
     apart = np.abs(alpha_of(OpenVinoMatter(network, "bf16", 1), frames) - alpha_of(TorchMatter(network, CPU), frames))
     assert apart.mean() < 0.02
