@@ -42,23 +42,35 @@ def _stage(inputs: int, width: int, blocks: int, stride: int, dilation: int) -> 
     return nn.Sequential(first, *rest)
 
 
-class ResNet50(nn.Module):
-    """Maps normalised pictures (N, 3, H, W) to features at 1/2, 1/4, 1/8 and 1/16 with CHANNELS channels."""
+class Trunk(nn.Module):
+    """What all ResNets share: the first layers, and the way through the four stages that a subclass makes."""
 
-    channels = CHANNELS
+    layer1: nn.Module
+    layer2: nn.Module
+    layer3: nn.Module
+    layer4: nn.Module
 
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
-        self.layer1 = _stage(64, 64, 3, 1, 1)
-        self.layer2 = _stage(256, 128, 4, 2, 1)
-        self.layer3 = _stage(512, 256, 6, 2, 1)
-        self.layer4 = _stage(1024, 512, 3, 1, 2)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         half = torch.relu(self.bn1(self.conv1(x)))  # (N, 64, H/2, W/2)
         quarter = self.layer1(self.maxpool(half))
         eighth = self.layer2(quarter)
         return [half, quarter, eighth, self.layer4(self.layer3(eighth))]
+
+
+class ResNet50(Trunk):
+    """Maps normalised pictures (N, 3, H, W) to features at 1/2, 1/4, 1/8 and 1/16 with CHANNELS channels."""
+
+    channels = CHANNELS
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer1 = _stage(64, 64, 3, 1, 1)
+        self.layer2 = _stage(256, 128, 4, 2, 1)
+        self.layer3 = _stage(512, 256, 6, 2, 1)
+        self.layer4 = _stage(1024, 512, 3, 1, 2)

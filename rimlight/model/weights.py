@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from rimlight import assets
 from rimlight.errors import WeightsError
@@ -25,11 +26,12 @@ def load_network(path: Path | None = None, config: ModelConfig | None = None) ->
         tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot read weights {path.name}: {error}; expected a safetensors file") from error
-    _load(network, tensors, path.name)
+    fill(network, tensors, path.name)
     return network.eval()
 
 
-def _load(network: MattingNetwork, tensors: dict[str, torch.Tensor], name: str) -> None:
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Give a network its weights, from a file of that name; raises WeightsError unless they fit to the last tensor."""
     try:
         left = network.load_state_dict(tensors, strict=False)
     except RuntimeError as error:

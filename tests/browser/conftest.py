@@ -18,6 +18,7 @@ from .servers import Server
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from .studio import EditorServer
     from .tab import Tab
 
 CHROMIUM = Path(os.environ.get("RIMLIGHT_CHROMIUM", "/usr/bin/chromium"))
@@ -91,3 +92,17 @@ def open_server(tmp_path: Path, chromium: Browser) -> Iterator[OpenServer]:  # n
             return own
 
         yield make
+
+
+@pytest.fixture
+def editor(tmp_path: Path, chromium: Browser) -> Iterator[EditorServer]:  # noqa: ARG001 - skips first
+    """The studio's editor of a short film, networks being stand-ins."""
+    from tests.studio.films import write_film
+
+    from .studio import FRAMES, HEIGHT, WIDTH, EditorServer
+
+    with ExitStack() as stack:
+        server = EditorServer(write_film(tmp_path / "in.mp4", FRAMES, HEIGHT, WIDTH))
+        stack.callback(server.kill)
+        server.start()
+        yield server

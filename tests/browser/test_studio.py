@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from rimlight.studio.trimaps import BACKDROP, FOREGROUND, UNKNOWN
-from tests.studio.films import centre, read_film, write_film
+from tests.studio.films import centre, read_film
 
 from .studio import FRAMES, HEIGHT, PIXEL, PLACE, READY, WIDTH, EditorServer, opened, saved
 from .test_access import CONTRASTS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
     from .conftest import OpenTab
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def editor(tmp_path: Path, chromium: Browser) -> Iterator[EditorServer]:  # noqa: ARG001 - skips first
-    with ExitStack() as stack:
-        server = EditorServer(write_film(tmp_path / "in.mp4", FRAMES, HEIGHT, WIDTH))
-        stack.callback(server.kill)
-        server.start()
-        yield server
 
 
 def test_draw_propagate_export_and_read_the_result_back(open_tab: OpenTab, editor: EditorServer) -> None:

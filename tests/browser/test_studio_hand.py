@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rimlight.studio.trimaps import BACKDROP, FOREGROUND, UNKNOWN
-from tests.studio.films import write_film
 
 from .studio import FRAMES, HEIGHT, PLACE, READY, WIDTH, EditorServer, opened, saved
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
-
     from .conftest import OpenTab
     from .tab import Tab
 
@@ -24,15 +18,6 @@ pytestmark = pytest.mark.browser
 STROKES = "**/api/frames/*/strokes"
 LEAVING = """() => { const event = new Event("beforeunload", { cancelable: true });
     dispatchEvent(event); return event.defaultPrevented; }"""
-
-
-@pytest.fixture
-def editor(tmp_path: Path, chromium: Browser) -> Iterator[EditorServer]:  # noqa: ARG001 - skips first
-    with ExitStack() as stack:
-        server = EditorServer(write_film(tmp_path / "in.mp4", FRAMES, HEIGHT, WIDTH))
-        stack.callback(server.kill)
-        server.start()
-        yield server
 
 
 def press(tab: Tab, *points: tuple[float, float]) -> None:

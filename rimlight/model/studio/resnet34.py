@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from rimlight.model.resnet import Trunk
+
 CHANNELS = (64, 64, 128, 512)  # at 1/2, 1/4, 1/8, 1/16
 
 
@@ -36,23 +38,14 @@ def _stage(inputs: int, outputs: int, blocks: int, stride: int, dilation: int = 
     return nn.Sequential(first, *(BasicBlock(outputs, outputs, 1, dilation) for _ in range(blocks - 1)))
 
 
-class ResNet34(nn.Module):
+class ResNet34(Trunk):
     """Maps normalised pictures (N, 3, H, W) to features at 1/2, 1/4, 1/8 and 1/16 with CHANNELS channels."""
 
     channels = CHANNELS
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        self.maxpool = nn.MaxPool2d(3, 2, 1)
         self.layer1 = _stage(64, 64, 3, 1)
         self.layer2 = _stage(64, 128, 4, 2)
         self.layer3 = _stage(128, 256, 6, 2)
         self.layer4 = _stage(256, 512, 3, 1, dilation=2)
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        half = torch.relu(self.bn1(self.conv1(x)))  # (N, 64, H/2, W/2)
-        quarter = self.layer1(self.maxpool(half))
-        eighth = self.layer2(quarter)
-        return [half, quarter, eighth, self.layer4(self.layer3(eighth))]

@@ -14,6 +14,7 @@ from rimlight.errors import ConfigError, WeightsError
 from rimlight.model.studio.config import Job, StudioConfig, from_text
 from rimlight.model.studio.matting import VideoMatting
 from rimlight.model.studio.propagation import TrimapPropagation
+from rimlight.model.weights import fill
 
 Network = TypeVar("Network", bound=nn.Module)
 KEY = "model"  # of the metadata
@@ -75,14 +76,5 @@ def _read(job: Job, path: Path | None) -> tuple[StudioConfig, dict[str, Tensor]]
 
 
 def _filled(network: Network, tensors: dict[str, Tensor], path: Path | None) -> Network:
-    name = path.name if path else "the shipped file"
-    try:
-        left = network.load_state_dict(tensors, strict=False)
-    except RuntimeError as error:
-        raise WeightsError(f"{name} does not fit its network: {str(error).splitlines()[-1].strip()}") from error
-    missing = [key for key in left.missing_keys if not key.endswith("num_batches_tracked")]
-    if missing or left.unexpected_keys:
-        raise WeightsError(
-            f"{name} does not fit its network: {missing[:2]} missing, {left.unexpected_keys[:2]} unknown"
-        )
+    fill(network, tensors, path.name if path else "the shipped file")
     return network.eval()

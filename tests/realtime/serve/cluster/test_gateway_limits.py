@@ -14,6 +14,18 @@ from tests.realtime.serve.clients import run
 from tests.realtime.serve.cluster.fakes import SDP, asked, clustered, says
 
 
+class Held:
+    """A worker's answer that waits. came: it was asked; released: it may answer."""
+
+    def __init__(self) -> None:
+        self.came, self.released = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _: web.Request) -> web.Response:
+        self.came.set()
+        await self.released.wait()
+        return web.json_response({"worker": "worker0"})
+
+
 def test_a_worker_that_hangs_costs_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gateway, "LOOK_S", 0.2)
     monkeypatch.setattr(placing, "OFFER_S", 0.2)
@@ -21,18 +33,12 @@ def test_a_worker_that_hangs_costs_a_bounded_time(monkeypatch: pytest.MonkeyPatc
     async def scenario() -> None:
         async with clustered() as cluster:
             hung, well = cluster.workers
-            released = asyncio.Event()
-
-            async def hang(_: web.Request) -> web.Response:
-                await released.wait()
-                return web.Response()
-
-            hung.respond = hang
+            held = hung.respond = Held()
             cluster.hear(hung.report(load=0.0), well.report(load=0.5))
             assert (await cluster.open())[2]["worker"] == "worker1"
             assert (await cluster.ask("GET", f"/api/sessions/{new_key('worker0')}"))[0] == 503
             assert cluster.registry.find("worker0"), "it may only be slow: its silence decides"
-            released.set()
+            held.released.set()
 
     run(scenario())
 
@@ -40,20 +46,13 @@ def test_a_worker_that_hangs_costs_a_bounded_time(monkeypatch: pytest.MonkeyPatc
 def test_a_worker_that_falls_silent_while_it_is_asked_is_not_waited_for() -> None:
     async def scenario() -> None:
         async with clustered(1) as cluster:
-            came, released = asyncio.Event(), asyncio.Event()
-
-            async def hang(_: web.Request) -> web.Response:
-                came.set()
-                await released.wait()
-                return web.Response()
-
-            cluster.workers[0].respond = hang
+            held = cluster.workers[0].respond = Held()
             looked = asyncio.create_task(cluster.ask("GET", f"/api/sessions/{new_key('worker0')}"))
-            await came.wait()
+            await held.came.wait()
             assert not looked.done()
             cluster.clock.now_s += SILENT_S + 1
             assert (await looked)[0] == 410
-            released.set()
+            held.released.set()
 
     run(scenario())
 
@@ -63,23 +62,15 @@ def test_a_worker_that_owes_an_answer_is_given_less_time_to_be_silent(monkeypatc
 
     async def scenario() -> None:
         async with clustered(1) as cluster:
-            came, released = asyncio.Event(), asyncio.Event()
-
-            async def hang(_: web.Request) -> web.Response:
-                came.set()
-                await released.wait()
-                return web.json_response({"worker": "worker0"})
-
-            (worker,) = cluster.workers
-            worker.respond = hang
+            held = cluster.workers[0].respond = Held()
             place = f"/api/sessions/{new_key('worker0')}"
             looked = asyncio.create_task(cluster.ask("GET", place))
-            await came.wait()
+            await held.came.wait()
             cluster.clock.now_s += MUTE_S + 0.1
             assert (await looked)[0] == 410
             assert cluster.registry.find("worker0") is None
             cluster.hear()
-            released.set()
+            held.released.set()
             assert (await cluster.ask("GET", place))[0] == 200, "it is a worker again with its next report"
             cluster.clock.now_s += MUTE_S + 0.1
             assert cluster.registry.find("worker0"), "nobody asked"
@@ -149,19 +140,12 @@ def test_only_so_many_pictures_are_held_at_once(monkeypatch: pytest.MonkeyPatch)
 
     async def scenario() -> None:
         async with clustered(1) as cluster:
-            came, released = asyncio.Event(), asyncio.Event()
-
-            async def hold(_: web.Request) -> web.Response:
-                came.set()
-                await released.wait()
-                return web.json_response({})
-
-            cluster.workers[0].respond = hold
+            held = cluster.workers[0].respond = Held()
             backdrop = f"/api/sessions/{new_key('worker0')}/backdrop"
             first = asyncio.create_task(cluster.ask("PUT", backdrop, data=b"x"))
-            await came.wait()
+            await held.came.wait()
             assert (await cluster.ask("PUT", backdrop, data=b"x"))[0] == 503
-            released.set()
+            held.released.set()
             assert (await first)[0] == 200
             assert (await cluster.ask("PUT", backdrop, data=b"x"))[0] == 200
 
