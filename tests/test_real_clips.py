@@ -37,12 +37,26 @@ def mean_error(clips: list[Path], backend: str, most: int | None) -> float:
     return float(np.mean(errors))
 
 
+@pytest.fixture(scope="module")
+def some(shared: Path) -> list[Path]:
+    return sorted((shared / "data" / "test").glob("lr_*"))[:5]
+
+
+@pytest.fixture(scope="module")
+def of_torch(some: list[Path]) -> float:
+    """Mean error of the reference on some clips."""
+    if not installed("torch"):
+        pytest.skip("the torch extra is not installed")
+    return mean_error(some, "torch", FEW)
+
+
 @pytest.mark.parametrize(("backend", "tolerance"), [("onnx", 1e-4), ("openvino", 0.04)])
-def test_mattes_are_as_good_as_the_torch_reference(shared: Path, backend: str, tolerance: float) -> None:
-    if not installed("torch") or not installed(backend):
-        pytest.skip(f"the torch or {backend} extra is not installed")
-    clips = sorted((shared / "data" / "test").glob("lr_*"))[:5]
-    assert mean_error(clips, backend, FEW) == pytest.approx(mean_error(clips, "torch", FEW), rel=tolerance)
+def test_mattes_are_as_good_as_the_torch_reference(
+    some: list[Path], of_torch: float, backend: str, tolerance: float
+) -> None:
+    if not installed(backend):
+        pytest.skip(f"the {backend} extra is not installed")
+    assert mean_error(some, backend, FEW) == pytest.approx(of_torch, rel=tolerance)
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ class CameraSource(Closes):
 
     device: its number, or the path of a video device. size and rate are asked of the camera, which may give others.
     timeout_s: the longest wait for a picture. open_capture: opens the device; tests put a double in its place.
-    Frames hold (H, W, 3) RGB; pts_s counts from the first picture. A new size is a cut.
+    Frames hold (H, W, 3) RGB; pts_s counts from the first picture taken. A new size is a cut.
     Opening raises SourceError where there is no camera or no picture within timeout_s; iterating raises it where the
     camera is unplugged or stands still.
     """
@@ -93,7 +93,7 @@ class CameraSource(Closes):
             raise
         assert first is not None, "nobody else can have closed the camera yet"
         self.size: Size = Size(*first.image.shape[:2])
-        self._start_s = first.captured_s
+        self._start_s: float | None = None
         if size is not None and self.size != size:
             log.info("camera %s gives %s, not %s", device, self.size, size)
 
@@ -101,6 +101,8 @@ class CameraSource(Closes):
         last: Size | None = None
         while (grab := self._picture(self._mailbox.take)) is not None:
             size = Size(*grab.image.shape[:2])
+            if self._start_s is None:  # not when it was opened: loading a network may take longer than many pictures
+                self._start_s = grab.captured_s
             yield Frame(grab.image, grab.captured_s - self._start_s, grab.captured_s, cut=size != last)
             last = size
 

@@ -99,7 +99,9 @@ def test_the_newest_picture_wins() -> None:
             capture.shots.put(shot(level))
         # Once a read of number 5 is done, 4 lies in the mailbox; 5 may or may not.
         capture.shots.join()
-        assert next(iter(source)).image[0, 0, 2] in (4, 5)
+        frame = next(iter(source))
+    assert frame.image[0, 0, 2] in (4, 5)
+    assert frame.pts_s == 0.0  # time begins with the first one taken
 
 
 def test_a_new_size_is_a_cut() -> None:
