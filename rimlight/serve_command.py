@@ -18,7 +18,7 @@ WORKERS_OWN = (
     "ice_server", "max_sessions", "max_size", "max_fps", "max_duration", "idle", "drain", "bitrate", "min_bitrate",
     "codec", "low_delay", "gallery", "backend", "device", "threads", *MEMBERS_OWN,
 )  # fmt: skip
-GATEWAYS_OWN = ("token_file", "view_token_file", "allow_origin")
+GATEWAYS_OWN = ("token_file", "view_token_file", "allow_origin", "offers_per_minute")
 
 Say = Callable[[str], None]
 
@@ -32,6 +32,8 @@ def _reach_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="File with the token that clients must send  [default: $RIMLIGHT_TOKEN]"),
         click.option("--view-token-file", type=click.Path(path_type=Path),
                      help="File with a token that only lets watch  [default: $RIMLIGHT_VIEW_TOKEN]"),
+        click.option("--metrics-token-file", type=click.Path(path_type=Path),
+                     help="File with a token for /metrics only  [default: $RIMLIGHT_METRICS_TOKEN]"),
         click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate chain, PEM."),
         click.option("--tls-key", type=click.Path(path_type=Path), help="Its key, PEM."),
         click.option("--behind-proxy", is_flag=True, help="A proxy in front ends TLS; a token is needed all the same."),
@@ -46,6 +48,8 @@ def _bound_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What clients may ask for."""
     options = [
         click.option("--max-sessions", type=click.IntRange(1), help="[default: as many as were measured to fit]"),
+        click.option("--offers-per-minute", default=600, show_default=True, type=click.IntRange(0), metavar="N",
+                     help="Of one client's address, at once and in each minute; 0: any number."),
         click.option("--max-size", default="1920x1080", show_default=True, metavar="WxH",
                      help="Larger pictures are scaled down."),
         click.option("--max-fps", default=60.0, show_default=True, type=click.FloatRange(1, 240), metavar="FPS"),
@@ -154,7 +158,10 @@ def _worker(options: dict[str, Any], place: Any) -> Callable[[Say], None]:
         raise ConfigError("a worker needs a gateway; name it with --gateway http://host:port")
     token, gateways = _cluster_token(options), tuple(worker_url(one) for one in options["gateway"])
     membership = Membership(gateways, token, options["advertise"])
-    access = Access(token, loopback=options["host"] in LOOPBACK, behind_proxy=options["behind_proxy"])
+    access = Access(
+        token, loopback=options["host"] in LOOPBACK, behind_proxy=options["behind_proxy"],
+        metrics_token=_metrics_token(options),
+    )  # fmt: skip
     asked = replace(_service_options(options), worker=new_worker())
     return lambda say: serve(asked, access, place, say, membership)
 
@@ -165,7 +172,12 @@ def _access(options: dict[str, Any], cluster_token: str | None = None) -> Any:
     return Access(
         _token(options["token_file"], "RIMLIGHT_TOKEN"), _token(options["view_token_file"], "RIMLIGHT_VIEW_TOKEN"),
         frozenset(options["allow_origin"]), options["host"] in LOOPBACK, options["behind_proxy"], cluster_token,
+        _metrics_token(options), options["offers_per_minute"],
     )  # fmt: skip
+
+
+def _metrics_token(options: dict[str, Any]) -> str | None:
+    return _token(options["metrics_token_file"], "RIMLIGHT_METRICS_TOKEN")
 
 
 def _cluster_token(options: dict[str, Any]) -> str:

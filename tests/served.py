@@ -11,7 +11,10 @@ from click.testing import CliRunner
 
 from rimlight.cli import cli
 
-TOKENS = {name: name.lower().replace("_", "-") + "-0123456789" for name in ("RIMLIGHT_TOKEN", "RIMLIGHT_CLUSTER_TOKEN")}
+TOKENS = {
+    name: name.lower().replace("_", "-") + "-0123456789"
+    for name in ("RIMLIGHT_TOKEN", "RIMLIGHT_CLUSTER_TOKEN", "RIMLIGHT_METRICS_TOKEN")
+}
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ def would_serve(words: Sequence[str], environment: Mapping[str, str], patch: pyt
         "RIMLIGHT_TOKEN",
         "RIMLIGHT_VIEW_TOKEN",
         "RIMLIGHT_CLUSTER_TOKEN",
+        "RIMLIGHT_METRICS_TOKEN",
         "RIMLIGHT_GATEWAY",
         "RIMLIGHT_ADVERTISE",
     )
@@ -51,6 +55,15 @@ def would_serve(words: Sequence[str], environment: Mapping[str, str], patch: pyt
     result = CliRunner().invoke(cli, list(words), env=blank | dict(environment), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return found
+
+
+def check_scraped(found: Served) -> None:
+    """The token for figures opens those, and nothing else."""
+    from rimlight.realtime.serve.guard import admits, needed
+
+    given = [f"Bearer {TOKENS['RIMLIGHT_METRICS_TOKEN']}"]
+    assert admits(found.access, needed("GET", "/metrics"), given)
+    assert not admits(found.access, "full", given)
 
 
 def check_safe(found: Served) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, need
-from tests.served import TOKENS, check_safe, would_serve
+from tests.served import TOKENS, check_safe, check_scraped, would_serve
 
 yaml = pytest.importorskip("yaml", reason="PyYAML (with kubernetes-validate, extra dev) is not installed")
 
@@ -133,6 +133,17 @@ def test_the_adapter_brings_that_metric_of_that_service() -> None:
     assert {"namespace", "service"} <= {one.get("target_label") for one in relabel}
     (kept,) = [one["regex"] for one in relabel if one.get("action") == "keep"]
     assert kept == metric["object"]["describedObject"]["name"]
+
+
+def test_prometheus_comes_with_the_token_for_figures_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    (scrape,) = documents(FOLDER / "monitoring" / "prometheus-scrape.yaml")
+    (job,) = scrape["scrape_configs"]
+    kept = Path(job["authorization"]["credentials_file"]).name
+    keys = {one["name"]: one.get("valueFrom", {}).get("secretKeyRef", {}) for one in container("gateway")["env"]}
+    assert keys["RIMLIGHT_METRICS_TOKEN"]["key"] == kept
+    assert [reference.get("key") for reference in keys.values()].count(kept) == 1
+    given = environment("gateway") | {"RIMLIGHT_METRICS_TOKEN": TOKENS["RIMLIGHT_METRICS_TOKEN"]}
+    check_scraped(would_serve(container("gateway")["args"], given, monkeypatch))
 
 
 def test_the_simulation_has_the_autoscalers_figures() -> None:

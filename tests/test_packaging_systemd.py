@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from tests.conftest import ROOT
-from tests.served import TOKENS, check_safe, would_serve
+from tests.served import TOKENS, check_safe, check_scraped, would_serve
 from tests.test_packaging import judged
 
 FOLDER = ROOT / "packaging" / "systemd"
@@ -53,6 +53,7 @@ def test_the_command_takes_what_the_files_say(role: str, monkeypatch: pytest.Mon
     assert words[:2] == ["--role", role]
     found = would_serve(["serve", *words], given, monkeypatch)
     check_safe(found)
+    check_scraped(found)
     if role == "worker":
         assert found.membership.gateways == (given["RIMLIGHT_GATEWAY"],)
         assert found.membership.advertised == given["RIMLIGHT_ADVERTISE"]

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rimlight.batch.board import Board
-from rimlight.batch.items import Failed, Item, Outcome
+from rimlight.batch.items import Failed, Item, Outcome, scratch_folder
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.pool import News, Pool, Wrote, on_processors
-from rimlight.batch.storage import below, names_in, remove
+from rimlight.batch.storage import below, is_url, names_in, parts_of, remove
 from rimlight.batch.tables import JOIN, TASKS, Step
 from rimlight.errors import BackendError
 from rimlight.realtime.session import Settings
@@ -28,7 +28,7 @@ PROBE = -1  # ticket
 class Recipe:
     """What holds for all inputs. item: all but what a step says. out, parts: folders or URLs. tries: of every step.
 
-    alphas: how transparency is written, for every backdrop that is asked for.
+    alphas: how transparency is written, for every backdrop that is asked for. The folder of parts is this batch's own.
     """
 
     item: Item
@@ -36,6 +36,22 @@ class Recipe:
     parts: str
     alphas: Mapping[str, Alpha]
     tries: int = 3
+
+    @property
+    def scratch(self) -> str:
+        """Folder for what is not finished, as items name it; never a machine's own for all such."""
+        return self.item.scratch or f"rimlight-{parts_of(self.parts)[-2]}"
+
+    @property
+    def drafts(self) -> str:
+        """Folder for what a store does not have whole yet."""
+        return below(self.parts, "drafts")
+
+    def remove_rests(self) -> None:
+        """Remove what workers that were killed left unfinished, here and in the store."""
+        remove(str(scratch_folder(self.scratch)))
+        if is_url(self.drafts):
+            remove(self.drafts)
 
 
 @dataclass(slots=True)
@@ -71,7 +87,7 @@ class Driver:
                         self._hear(ticket, said)
                 self._tick()
             how = "done"
-            self._remove_scratch()  # of workers that were killed
+            self._recipe.remove_rests()
             if self._manifest.has_pending():
                 log.warning("inputs that another kind of worker began wait for it; add it to --workers, or --restart")
         finally:
@@ -118,7 +134,8 @@ class Driver:
         return replace(
             common, task=TASKS[step.rank], settings=settings, options=options, input=step.input, number=step.number,
             source=step.source, stamp=step.stamp, out=below(self._recipe.out, step.out), parts=self._parts(step.input),
-            film=step.film, share=step.share, wants_sample=step.input % self._every == 0,
+            scratch=self._recipe.scratch, drafts=self._recipe.drafts, film=step.film, share=step.share,
+            wants_sample=step.input % self._every == 0,
             begins_s=self._manifest.begins_s(step.input) if step.rank == JOIN else (),
         )  # fmt: skip
 
@@ -159,12 +176,8 @@ class Driver:
     def _tidy(self) -> None:
         """Take up after a driver that was killed: no step runs, nothing is kept of inputs that are done."""
         self._manifest.recover()
-        self._remove_scratch()
+        self._recipe.remove_rests()
         done = {str(line.id) for line in self._manifest.lines() if line.state == "done"}
         for name in names_in(self._recipe.parts):
             if name in done:
                 remove(below(self._recipe.parts, name))
-
-    def _remove_scratch(self) -> None:
-        if self._recipe.item.scratch is not None:
-            remove(self._recipe.item.scratch)

@@ -57,10 +57,11 @@ class Film:
 class Item:
     """One step of one input: "begin" looks through it, and mats it if it is short; then "part" by part; then "join".
 
-    source, out: places of the video and of its output; parts: of the folder that parts are put in. scratch: folder for
-    what is not finished, None for the machine's own. batch, threads, device: in the settings, from which the batch of
-    no two items of one input differs. share: of a part. begins_s: of all parts, as written. wants_sample: of the
-    output. "probe" finds out the batch for a device and needs settings alone.
+    source, out: places of the video and of its output; parts, drafts: of the folders for parts and for what a store
+    does not have whole yet. scratch: folder for what is not finished, below the machine's own for such if relative,
+    None for that itself. batch, threads, device: in the settings, from which the batch of no two items of one input
+    differs. share: of a part. begins_s: of all parts, as written. wants_sample: of the output. "probe" finds out the
+    batch for a device and needs settings alone.
     """
 
     task: Task
@@ -71,6 +72,7 @@ class Item:
     stamp: Stamp = ABSENT
     out: str = ""
     parts: str = ""
+    drafts: str = ""
     scratch: str | None = None
     options: Options = PLAIN
     sound: bool = True
@@ -162,7 +164,7 @@ def _part(item: Item, wrote: Callable[[int], None]) -> Outcome:
     with _scratch(item) as scratch:
         path = fetch(item.source, scratch)
         part, found = _mat(item, item.film, item.share, path, scratch, partial(wrote, 0))
-        put(part, part_place(item, item.number))
+        put(part, part_place(item, item.number), item.drafts)
         return found
 
 
@@ -190,6 +192,11 @@ _TASKS: dict[Task, Callable[[Item, Callable[[int], None]], Outcome]] = {
 def part_place(item: Item, number: int) -> str:
     """Where a part is put."""
     return below(item.parts, f"{number}{Path(item.out).suffix}")
+
+
+def scratch_folder(scratch: str) -> Path:
+    """An item's scratch as this machine finds it."""
+    return Path(tempfile.gettempdir(), scratch)
 
 
 def _mat(
@@ -220,7 +227,7 @@ def _finish(
     join(placed, whole, Path(item.out), info, keep=True)
     digest, sample = _digest(whole), sample_of(whole) if item.wants_sample else None
     _check_unchanged(item)  # it may still have been written to, by a camera or a copy
-    put(whole, item.out)
+    put(whole, item.out, item.drafts)
     return replace(found, film=film, digest=digest, sample=sample)
 
 
@@ -247,9 +254,9 @@ def _digest(path: Path) -> str:
 def _scratch(item: Item) -> Iterator[Path]:
     """A folder that goes away; raises SourceError where the video is not the one that was planned with."""
     _check_unchanged(item)
-    if item.scratch is not None:
-        Path(item.scratch).mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="rimlight-", dir=item.scratch))
+    scratch = scratch_folder(item.scratch or "")
+    scratch.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="rimlight-", dir=scratch))
     try:
         yield folder
     finally:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from rimlight.batch.storage import (
     ABSENT,
     WEB,
+    WILD,
     Stamp,
     StoreError,
     below,
@@ -23,6 +24,7 @@ from rimlight.batch.storage import (
     name_of,
     normal,
     parts_of,
+    said,
     stamp,
     stamp_of,
 )  # fmt: skip
@@ -35,7 +37,6 @@ SUFFIXES = frozenset({
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".flv", ".wmv", ".3gp",
     ".ogv", ".mxf", ".y4m", ".h264", ".hevc",
 })  # fmt: skip
-WILD = "*?["
 LOOKS = ("backdrop", "feather", "shift")  # columns of a table that stand in for options
 NUMBERS = ("feather", "shift")
 COLUMNS = ("source", "out", *LOOKS)
@@ -141,11 +142,12 @@ def _remote(source: str, out: str) -> Iterator[_Named]:
     if source.startswith(WEB):  # a web server lists no folders, and ? begins a query
         yield _Named(normal(source), name_of(source))
         return
-    if any(sign in path for sign in WILD):
-        root, found = "/".join(_root(path.split("/"))), system.glob(path, detail=True)
-    elif system.isdir(path):
-        root, found = path.rstrip("/"), system.find(path, detail=True)
-    else:
+    with said(source):
+        is_pattern = any(sign in path for sign in WILD) and not system.exists(path)
+        root = "/".join(_root(path.split("/"))) if is_pattern else path.rstrip("/")
+        is_file = not is_pattern and not system.isdir(path)
+        found = {} if is_file else (system.glob if is_pattern else system.find)(path, detail=True)
+    if is_file:
         yield _Named(normal(source), name_of(source))
         return
     outputs = f"{normal(out)}/" if is_url(out) else ""

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from rimlight.batch.board import Board, View
 from rimlight.batch.driver import Driver
+from rimlight.batch.items import scratch_folder
 from rimlight.batch.local import LocalPool
 from rimlight.batch.manifest import Manifest
 from rimlight.batch.plan import Choices, Order, prepare, state_folder
 from rimlight.batch.pool import Pool, on_processors, parse_workers
 from rimlight.batch.progress import Collector, Lines, events_to
 from rimlight.batch.report import write_report
-from rimlight.batch.storage import is_url
+from rimlight.batch.storage import check_takes, is_url, remove
 from rimlight.errors import RimlightError
 from rimlight.kernels.processors import processors
 from rimlight.realtime.telemetry import serve_collector
@@ -53,6 +54,10 @@ def run_batch(order: Order, means: Means) -> View:
         manifest = stack.enter_context(Manifest(state))
         with _nothing_of_nothing(manifest):
             recipe, choices = prepare(order, manifest)
+            counts = manifest.counts()
+            if is_url(order.out) and counts["pending"] + counts["running"]:  # rather than find out after the first
+                check_takes(recipe.drafts)
+            stack.callback(remove, str(scratch_folder(recipe.scratch)))  # once the workers below have ended
             board = Board(stack.enter_context(events_to(means.events)))
             if means.metrics_port is not None:
                 _, close = serve_collector(Collector(board), means.metrics_port, "--metrics-port")

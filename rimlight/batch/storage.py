@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import shutil
+import sys
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +20,19 @@ from urllib.parse import unquote, urlsplit
 from rimlight.errors import MissingExtraError, RimlightError, SourceError
 
 WEB = ("http://", "https://")
+WHOLE = ("s3://", "s3a://", "gs://", "gcs://", "az://", "abfs://", "abfss://")  # show an object once all of it is there
 FACTS = ("ETag", "etag", "md5Hash", "mtime")  # that stores give in lists as well as for one file; any will do
+WILD = "*?["
+LIBRARIES = (  # of stores, and the bases of the errors that fsspec's file systems let through besides OSError
+    ("aiohttp", "ClientError"),
+    ("azure.core.exceptions", "AzureError"),
+    ("botocore.exceptions", "BotoCoreError"),
+    ("botocore.exceptions", "ClientError"),
+    ("gcsfs.retry", "ChecksumError"),
+    ("gcsfs.retry", "HttpError"),
+    ("google.auth.exceptions", "GoogleAuthError"),
+    ("paramiko", "SSHException"),
+)
 
 
 class StoreError(RimlightError):
@@ -51,20 +67,24 @@ def below(folder: str, name: str) -> str:
 
 
 def filesystem(url: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL, and the path in it; raises MissingExtraError, SourceError."""
+    """The fsspec file system of a URL, and the path in it; raises MissingExtraError, SourceError, StoreError."""
     try:
         import fsspec
     except ImportError as error:
         raise MissingExtraError(url, "fsspec", "cloud") from error
-    scheme = url.partition("://")[0]
+    scheme = url.partition("://")[0].partition("::")[0]
     try:
-        found: tuple[Any, str] = fsspec.core.url_to_fs(url)
+        fsspec.get_filesystem_class(scheme)
+        with said(url):
+            found: tuple[Any, str] = fsspec.core.url_to_fs(url)
     except ImportError as error:
         raise SourceError(f"{url} needs a package of its store: {error}") from error
     except ValueError as error:
         raise SourceError(
             f"{url} cannot be reached: no store is known as {scheme}; give s3://, gs://, http…"
         ) from error
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)  # it logs, with a traceback, what it raises
+    found[0].invalidate_cache()  # what it listed a while ago may have changed
     return found
 
 
@@ -89,9 +109,21 @@ def name_of(place: str) -> str:
     return "".join(parts_of(place)[-1:])
 
 
+@contextmanager
+def said(place: str) -> Iterator[None]:
+    """Say what a place's store or disk raises: SourceError of what is not there, StoreError of a store that fails."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise SourceError(f"no file {place}; check the path") from error
+    except _refusals(place) as error:
+        kind = StoreError if is_url(place) else SourceError
+        raise kind(f"{place} cannot be read: {_reason(error)}; check the store and its permissions") from error
+
+
 def stamp(place: str) -> Stamp:
     """Size and mark of a file; raises SourceError where there is none, StoreError."""
-    with _said(place):
+    with said(place):
         if not is_url(place):
             known = os.stat(place)
             if not S_ISREG(known.st_mode):  # a pipe would never end
@@ -112,21 +144,37 @@ def fetch(place: str, folder: Path) -> Path:
         return Path(place)
     system, path = filesystem(place)
     copy = folder / f"{uuid.uuid4().hex}{PurePosixPath(name_of(place)).suffix}"
-    with _said(place):
+    with said(place):
         system.get_file(path, str(copy))
     return copy
 
 
-def put(path: Path, place: str) -> None:
-    """Move a file to its place, where it appears whole or not at all; raises StoreError."""
+def put(path: Path, place: str, drafts: str = "") -> None:
+    """Move a file to its place, where it appears whole or not at all; raises StoreError.
+
+    drafts: folder in the same store for what is not whole yet, "" for beside the place.
+    """
+    advice = "check that its store is there and may be written to" if is_url(place) else "make room"
     try:
-        if is_url(place):
-            _upload(path, place)
+        if place.startswith(WHOLE):
+            system, target = filesystem(place)
+            system.put_file(str(path), target)
+            path.unlink()
+        elif is_url(place):
+            _upload(path, place, below(drafts or place.rpartition("/")[0], f"{uuid.uuid4().hex}.part"))
         else:
             _move(path, Path(place))
-    except OSError as error:
-        reason = error.strerror or error
-        raise StoreError(f"{place} cannot be written: {reason}; make room, or choose another folder") from error
+    except _refusals(place) as error:
+        raise StoreError(f"{place} cannot be written: {_reason(error)}; {advice}, or choose another folder") from error
+
+
+def check_takes(folder: str) -> None:
+    """Put a file of a few bytes into a folder and remove the folder; raises StoreError where it cannot be put."""
+    with tempfile.TemporaryDirectory(prefix="rimlight-") as near:
+        trial = Path(near, "trial")
+        trial.write_bytes(b"trial")
+        put(trial, below(folder, trial.name))
+    remove(folder)
 
 
 def remove(folder: str) -> None:
@@ -135,8 +183,12 @@ def remove(folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         return
     system, path = filesystem(folder)
-    with suppress(OSError):
-        system.rm(path, recursive=True)
+    with suppress(*_refusals(folder)):
+        if not (folder.startswith(WHOLE) and any(sign in path for sign in WILD)):
+            system.rm(path, recursive=True)
+            return
+        for name in system.find(path):  # rm would take the path for a pattern
+            system.rm_file(name)
 
 
 def names_in(folder: str) -> list[str]:
@@ -144,7 +196,7 @@ def names_in(folder: str) -> list[str]:
     if not is_url(folder):
         return os.listdir(folder) if Path(folder).is_dir() else []
     system, path = filesystem(folder)
-    with _said(folder):
+    with said(folder):
         found = system.ls(path, detail=False) if system.isdir(path) else []
     return [name.rstrip("/").rpartition("/")[2] for name in found]
 
@@ -154,18 +206,19 @@ def present(folder: str, names: Iterable[str]) -> set[str]:
     if not is_url(folder):
         return {name for name in names if Path(below(folder, name)).exists()}
     system, path = filesystem(folder)
-    with _said(folder):
+    with said(folder):
         found = system.find(path) if system.isdir(path) else []
     root = path.rstrip("/") + "/"
     return {name.removeprefix(root) for name in found} & set(names)
 
 
-def _upload(path: Path, place: str) -> None:
+def _upload(path: Path, place: str, draft: str) -> None:
     system, target = filesystem(place)
-    draft = f"{target}.{uuid.uuid4().hex}.part"
-    system.makedirs(target.rpartition("/")[0], exist_ok=True)
-    system.put_file(str(path), draft)
-    system.mv(draft, target)
+    _, near = filesystem(draft)
+    for one in (near, target):
+        system.makedirs(one.rpartition("/")[0], exist_ok=True)
+    system.put_file(str(path), near)
+    system.mv(near, target)
     path.unlink()
 
 
@@ -188,12 +241,17 @@ def _place(path: Path, target: Path) -> None:
     path.replace(target)
 
 
-@contextmanager
-def _said(place: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise SourceError(f"no file {place}; check the path") from error
-    except OSError as error:
-        kind = StoreError if is_url(place) else SourceError
-        raise kind(f"{place} cannot be read: {error.strerror or error}; check the store and its permissions") from error
+def _refusals(place: str) -> tuple[type[Exception], ...]:
+    """What a place's disk or store raises when it refuses. A library that was not imported cannot have raised.
+
+    ValueError: of names, addresses and answers that a store or its library does not accept.
+    """
+    if not is_url(place):
+        return (OSError,)
+    bases = (getattr(sys.modules.get(module), name, None) for module, name in LIBRARIES)
+    return (OSError, ValueError, asyncio.TimeoutError, *(base for base in bases if base is not None))
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, on one line."""
+    return " ".join(str(getattr(error, "strerror", None) or error or "").split()) or type(error).__name__

@@ -12,6 +12,8 @@ from .pictures import CAMERA, CENTRE, CORNERS, png
 from .servers import Server
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
     from .tab import Tab
 
 pytestmark = pytest.mark.browser
@@ -221,6 +223,29 @@ def test_change_that_the_server_refuses_is_told_and_taken_back(tab: Tab, server:
     tab.page.get_by_test_id("toast").wait_for()
     assert "feather" in tab.page.get_by_test_id("toast").inner_text()
     tab.wait("document.getElementById('feather').value === '0'")
+
+
+def test_page_that_asked_too_often_says_so_and_comes_back_when_it_may(tab: Tab, server: Server) -> None:
+    waits = ["3600", "1"]
+
+    def too_often(route: Route) -> None:
+        if not waits:
+            route.continue_()
+            return
+        headers = {"Retry-After": waits.pop(0), "Content-Type": "application/json"}
+        route.fulfill(status=429, headers=headers, body='{"error": "too many calls are begun from this address"}')
+
+    tab.page.route("**/api/sessions", too_often)
+    tab.open(server.url)
+    tab.start()
+    tab.wait_state("waiting")
+    tab.reads("message-title", "Too many calls from here")
+    tab.reads("message-text", "Too many calls are begun from this address")
+    assert waits == ["1"]
+    tab.page.get_by_role("button", name="Try now").click()
+    tab.wait_live()
+    assert waits == []
+    tab.page.unroute("**/api/sessions")
 
 
 def test_token_is_asked_for_where_the_server_wants_one(tab: Tab, open_server: OpenServer, tmp_path: Path) -> None:

@@ -39,6 +39,18 @@ def test_link_shows_the_result_and_the_sender_sees_who_watches(open_tab: OpenTab
     assert viewer.problems == []
 
 
+def test_viewer_who_asked_too_often_comes_back_when_it_may(open_tab: OpenTab, server: Server) -> None:
+    sender, viewer = open_tab(), open_tab(permissions=())
+    link = sending(sender, server)
+    answer = {"status": 429, "headers": {"Retry-After": "1"}, "body": '{"error": "too many calls"}'}
+    viewer.page.route("**/whep/*", lambda route: route.fulfill(**answer), times=1)
+    viewer.open(link)
+    viewer.wait_state("running")
+    viewer.wait_shows(CAMERA, GREEN)
+    assert [one for one in viewer.problems if "429" not in one] == []
+    assert len(viewer.problems) == 1, "the browser's own word of the refusal"
+
+
 def test_viewer_waits_while_nobody_is_live_and_again_when_the_server_is_gone(
     open_tab: OpenTab, open_server: OpenServer
 ) -> None:

@@ -21,6 +21,7 @@ from rimlight.realtime.serve.pages import add_pages, constant
 from rimlight.realtime.serve.paths import KEY, NAME, STREAM
 from rimlight.realtime.serve.refusals import RefusedError
 from rimlight.realtime.serve.service import Service
+from rimlight.realtime.serve.throttle import throttled
 from rimlight.realtime.serve.uploads import Limits, Uploads
 
 SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
@@ -30,7 +31,9 @@ SDP = "application/sdp"
 
 def make_app(service: Service, access: Access) -> web.Application:
     """The application; what may come in is decided by access before any handler runs."""
-    app = web.Application(middlewares=[guard(access)], client_max_size=JSON_BYTES)
+    alone = not service.options.worker  # a worker's clients are gateways, which have counted
+    inner = [throttled(access, service.events)] if alone else []
+    app = web.Application(middlewares=[guard(access), *inner], client_max_size=JSON_BYTES)
     app[SERVICE] = service
     bounds = service.options.bounds
     app[UPLOADS] = Uploads(Limits(bounds.upload_bytes, bounds.upload_pixels))

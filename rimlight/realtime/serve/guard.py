@@ -25,7 +25,7 @@ from rimlight.realtime.serve.paths import WORKERS
 
 log = logging.getLogger(__name__)
 
-Need = Literal["nothing", "view", "full", "cluster"]
+Need = Literal["nothing", "view", "metrics", "full", "cluster"]
 
 LEAST_TOKEN = 16  # letters, where others than this machine can ask
 OPEN_ROUTES = ("/", "/watch", "/healthz", "/openapi.json")  # and all under /static
@@ -55,7 +55,9 @@ class Access:
     token: for everything, None where no token is asked for. view_token: for watching only. allowed_origins: of other
     servers' pages that may call the API, as https://example.com. loopback: only this machine can reach the service.
     behind_proxy: a reverse proxy ends TLS and passes Host on, which is its matter then. cluster_token: of workers that
-    tell a gateway of themselves, and of nobody else. Raises ConfigError for tokens and origins that are none.
+    tell a gateway of themselves, and of nobody else. metrics_token: for the figures only. offers_per_minute: that one
+    client may make, at once and in each minute; 0 for any number. Raises ConfigError for tokens and origins that are
+    none.
     """
 
     token: str | None = field(default=None, repr=False)
@@ -64,9 +66,11 @@ class Access:
     loopback: bool = True
     behind_proxy: bool = False
     cluster_token: str | None = field(default=None, repr=False)
+    metrics_token: str | None = field(default=None, repr=False)
+    offers_per_minute: int = 600
 
     def __post_init__(self) -> None:
-        for token in (self.token, self.view_token, self.cluster_token):
+        for token in (self.token, self.view_token, self.cluster_token, self.metrics_token):
             if token is not None and not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", token):  # RFC 6750, section 2.1
                 raise ConfigError("expected a token of letters, digits and -._~+/ without spaces; make another")
         if self.view_token is not None and self.view_token in (self.token, None):
@@ -75,6 +79,10 @@ class Access:
             raise ConfigError("a token for viewers protects nothing without a token for all else; set both")
         if self.cluster_token is not None and self.cluster_token in (self.token, self.view_token):
             raise ConfigError("a client with the cluster's token could pass for a worker; choose one that differs")
+        if self.metrics_token is not None and self.token is None:
+            raise ConfigError("a token for figures protects nothing without a token for all else; set both")
+        if self.metrics_token is not None and self.metrics_token in (self.token, self.view_token, self.cluster_token):
+            raise ConfigError("a token for figures gives the rights of another; choose one that differs")
         for origin in self.allowed_origins:
             if _plain_origin(origin) is None:
                 raise ConfigError(f"expected an origin such as https://example.com, without a path, got {origin!r}")
@@ -140,6 +148,8 @@ def needed(method: str, route: str) -> Need:
         return "nothing"
     if route == WORKERS:
         return "cluster"
+    if route == "/metrics":
+        return "metrics"
     watches = route.startswith("/whep/") or (method in ("GET", "HEAD") and route == "/api/info")
     return "view" if watches else "full"
 
@@ -151,8 +161,9 @@ def admits(access: Access, need: Need, authorizations: Sequence[str]) -> bool:
         return scheme.lower() == "bearer" and access.cluster_token is not None and _same(given, access.cluster_token)
     if need == "nothing" or access.token is None:
         return True
-    full, view = _same(given, access.token), _same(given, access.view_token or "")
-    return scheme.lower() == "bearer" and (full or (view and need == "view" and access.view_token is not None))
+    lesser = {"view": access.view_token, "metrics": access.metrics_token}.get(need)
+    full, less = _same(given, access.token), _same(given, lesser or "")
+    return scheme.lower() == "bearer" and (full or (less and lesser is not None))
 
 
 def _same(given: str, token: str) -> bool:

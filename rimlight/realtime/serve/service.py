@@ -78,10 +78,10 @@ class Service:
 
     async def view(self, sdp: str, name: str) -> tuple[Published, str, str]:
         """The session of that name, the new viewer's id and the answer. Raises RefusedError, OfferError."""
-        offer = check_offer(sdp, receives=True)
         session = self.names.get(name)
-        if session is None:
+        if session is None:  # before anything else: this is asked again and again by who waits
             raise RefusedError(404, f"nobody publishes under the name {name}")
+        offer = check_offer(sdp, receives=True)
         if self.draining:
             raise self._draining()
         if len(session.viewers) >= self.options.bounds.viewers:

@@ -15,10 +15,12 @@ from rimlight.errors import BackdropError, BackendError, ControlError, RimlightE
 from rimlight.realtime.serve import guard as guarded
 from rimlight.realtime.serve.guard import Access, guard
 
-TOKEN, VIEW = "t" * 32, "v" * 32
+TOKEN, VIEW, FIGURES = "t" * 32, "v" * 32, "f" * 32
 LOCKED = Access(TOKEN, VIEW)
+SCRAPED = Access(TOKEN, VIEW, metrics_token=FIGURES)
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 VIEWER = {"Authorization": f"Bearer {VIEW}"}
+SCRAPER = {"Authorization": f"Bearer {FIGURES}"}
 FRIEND = Access(TOKEN, VIEW, frozenset({"https://friend.example"}))
 
 
@@ -130,6 +132,17 @@ def test_the_token_of_viewers_does_nothing_else(method: str, path: str) -> None:
     assert answer.status == 401
     assert answer.headers["WWW-Authenticate"].endswith('error="invalid_token"')
     assert answer.error.startswith("not the right token")
+
+
+def test_the_token_for_figures_is_one_of_two_that_open_them() -> None:
+    assert [ask(SCRAPED, "GET", "/metrics", given).status for given in (SCRAPER, BEARER)] == [200, 200]
+    assert [ask(SCRAPED, "GET", "/metrics", given).status for given in (VIEWER, None)] == [401, 401]
+    assert ask(LOCKED, "GET", "/metrics", SCRAPER).status == 401
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in WATCHING + CLOSED if one != ("GET", "/metrics")])
+def test_the_token_for_figures_does_nothing_else(method: str, path: str) -> None:
+    assert ask(SCRAPED, method, path, SCRAPER).status == 401
 
 
 @pytest.mark.parametrize("path", ["/", "/api/info", "/healthz", "/nothing"])

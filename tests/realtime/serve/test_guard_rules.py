@@ -5,7 +5,7 @@ import pytest
 from rimlight.errors import ConfigError
 from rimlight.realtime.serve.guard import Access, admits, check_binding, host_fits, needed, origin_fits
 
-TOKEN, VIEW = "t" * 32, "v" * 32
+TOKEN, VIEW, FIGURES, CLUSTER = "t" * 32, "v" * 32, "f" * 32, "c" * 32
 LOCKED = Access(TOKEN, VIEW)
 FRIEND = Access(TOKEN, VIEW, frozenset({"https://friend.example"}))
 
@@ -153,6 +153,16 @@ def test_a_token_for_viewers_needs_another_for_the_rest() -> None:
         Access(TOKEN, TOKEN)
 
 
+def test_a_token_for_figures_is_nobody_elses_and_needs_another_for_the_rest() -> None:
+    with pytest.raises(ConfigError, match="set both"):
+        Access(metrics_token=FIGURES)
+    for other in (TOKEN, VIEW, CLUSTER):
+        with pytest.raises(ConfigError, match="choose one that differs"):
+            Access(TOKEN, VIEW, cluster_token=CLUSTER, metrics_token=other)
+    with pytest.raises(ConfigError, match="expected a token of letters"):
+        Access(TOKEN, metrics_token="a b")
+
+
 def test_tokens_are_not_shown() -> None:
-    assert TOKEN not in repr(LOCKED)
-    assert VIEW not in repr(LOCKED)
+    shown = repr(Access(TOKEN, VIEW, cluster_token=CLUSTER, metrics_token=FIGURES))
+    assert not any(token in shown for token in (TOKEN, VIEW, CLUSTER, FIGURES))

@@ -86,6 +86,7 @@ def test_a_thousand_malformed_requests_are_refused_and_do_no_harm(child: Child) 
             await works(client())
             holder = client()
             await holder.join(Camera(96, 160, fps=5))
+            publisher = await client().publish("fuzz", Camera(96, 160, fps=5))  # or no offer of a viewer would be read
             rss_mib = psutil.Process(child.pid).memory_info().rss / 2**20
             host = child.address.removeprefix("http://")
             offer = await client().offer(Camera())
@@ -95,6 +96,7 @@ def test_a_thousand_malformed_requests_are_refused_and_do_no_harm(child: Child) 
             grown_mib = psutil.Process(child.pid).memory_info().rss / 2**20 - rss_mib
             await works(client())
             await holder.leave()
+            await publisher.leave()
             assert grown_mib < MOST_MIB
 
     run(scenario(), 300)

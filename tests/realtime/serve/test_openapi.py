@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from importlib import resources
 from types import SimpleNamespace
@@ -19,8 +20,9 @@ from rimlight.realtime.serve.description import description
 from rimlight.realtime.serve.gallery import PAINTED, Gallery
 from rimlight.realtime.serve.guard import Access, needed
 from rimlight.realtime.serve.measures import Look, changed
-from rimlight.realtime.serve.options import Bounds
+from rimlight.realtime.serve.options import ServeOptions
 from rimlight.realtime.serve.service import Service
+from rimlight.realtime.serve.throttle import OFFERS
 
 FILE = json.loads((resources.files("rimlight.realtime.serve") / "openapi.json").read_text("utf-8"))
 SCHEMAS = FILE["components"]["schemas"]
@@ -52,7 +54,7 @@ def test_the_file_is_openapi_3_1() -> None:
 
 
 def test_what_the_file_describes_is_what_the_server_answers() -> None:
-    service = cast(Service, SimpleNamespace(options=SimpleNamespace(bounds=Bounds()), gallery=Gallery(None)))
+    service = cast(Service, SimpleNamespace(options=ServeOptions(), gallery=Gallery(None), events=Counter()))
     answered = set()
     for route in make_app(service, Access()).router.routes():
         assert route.resource is not None
@@ -62,7 +64,8 @@ def test_what_the_file_describes_is_what_the_server_answers() -> None:
 
 
 def test_every_lock_of_the_file_is_one_of_the_server() -> None:
-    locks: dict[str, object] = {"nothing": [], "full": [{"token": []}], "view": [{"token": []}, {"viewToken": []}]}
+    locks: dict[str, object] = {"nothing": [], "full": [{"token": []}], "view": [{"token": []}, {"viewToken": []}],
+                                "metrics": [{"token": []}, {"metricsToken": []}]}  # fmt: skip
     for method, path, operation in operations():
         route = path.replace("{file}", "app.js")
         assert operation.get("security", FILE["security"]) == locks[needed(method, route)], path
@@ -75,6 +78,7 @@ def test_every_error_is_one_sentence() -> None:
         statuses = operation["responses"]
         assert "403" in statuses, path
         assert ("401" in statuses) == (operation.get("security") != []), path
+        assert ("429" in statuses) == (path in OFFERS), path
         assert ("413" in statuses and "408" in statuses and "415" in statuses) == ("requestBody" in operation), path
 
 

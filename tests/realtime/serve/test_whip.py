@@ -108,7 +108,7 @@ def test_what_is_asked_wrongly_is_refused() -> None:
             assert await posted(client, "/whip/stage", offer, "text/plain") == 415
             assert await posted(client, "/whip/st..age", offer) == 404
             assert await posted(client, "/whip/stage") == 400
-            assert await posted(client, "/whep/stage") == 400
+            assert await posted(client, "/whep/stage") == 404
             watching = await rig.client().offer(None)
             assert await posted(client, "/whep/stage", watching) == 404
             assert await posted(client, "/whip/stage", watching) == 400

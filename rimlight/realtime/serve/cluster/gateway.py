@@ -16,6 +16,7 @@ from rimlight.realtime.serve.cluster.report import read_report
 from rimlight.realtime.serve.guard import Access, guard
 from rimlight.realtime.serve.pages import add_pages
 from rimlight.realtime.serve.paths import KEY, NAME, WORKERS
+from rimlight.realtime.serve.throttle import throttled
 
 GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway", Gateway)
 UPLOADING: web.AppKey[list[None]] = web.AppKey("uploading", list)
@@ -26,7 +27,8 @@ MOST_UPLOADS = 8  # pictures that are held at once
 
 def make_gateway(gateway: Gateway, access: Access) -> web.Application:
     """The application; what may come in is decided by access before any handler runs."""
-    app = web.Application(middlewares=[guard(access)], client_max_size=JSON_BYTES)
+    inner = throttled(access, gateway.registry.events)
+    app = web.Application(middlewares=[guard(access), inner], client_max_size=JSON_BYTES)
     app[GATEWAY], app[UPLOADING] = gateway, []
     add_pages(app.router)
     session = f"/api/sessions/{KEY}"

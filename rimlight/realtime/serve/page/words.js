@@ -61,6 +61,8 @@ export function refusal(problem) {
       return { title: "This server asks for a token", text: hasToken() ? WRONG_TOKEN : NO_TOKEN, again: false, status: 401 };
     case 422:
       return { title: "No video format in common", text, again: false };
+    case 429:
+      return { title: "Too many calls from here", text, again: true };
     case 503:
       return { title: "The server takes no more calls at the moment", text, again: true };
     default:

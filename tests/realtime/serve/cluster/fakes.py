@@ -124,7 +124,7 @@ async def _listening(stack: AsyncExitStack, app: web.Application) -> tuple[web.A
 
 
 @asynccontextmanager
-async def clustered(workers: int = 2, *, learned: bool = True) -> AsyncIterator[Cluster]:
+async def clustered(workers: int = 2, *, learned: bool = True, access: Access | None = None) -> AsyncIterator[Cluster]:
     """A gateway and workers that it has heard; learned: it has run for long enough to know all."""
     async with AsyncExitStack() as stack:
         made = [FakeWorker(f"worker{number}") for number in range(workers)]
@@ -135,7 +135,7 @@ async def clustered(workers: int = 2, *, learned: bool = True) -> AsyncIterator[
         clock = Clock()
         registry, messenger = Registry(clock), Messenger(CLUSTER)
         stack.push_async_callback(messenger.close)
-        _, address = await _listening(stack, make_gateway(Gateway(registry, messenger), ACCESS))
+        _, address = await _listening(stack, make_gateway(Gateway(registry, messenger), access or ACCESS))
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
         clock.now_s += 10 if learned else 0
         cluster = Cluster(address, registry, clock, made, http)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -14,12 +15,14 @@ from rimlight.realtime.serve.guard import Access, admits, needed
 from rimlight.realtime.serve.listening import Place
 from rimlight.realtime.serve.paths import WORKERS
 from rimlight.serve_command import serve_command
+from tests.served import TOKENS, check_scraped, would_serve
 
 TOKEN, CLUSTER = "client-token-0123456789", "cluster-token-0123456789"
 ROLES = [
     (["--role", "gateway", "--max-sessions", "3"], "--max-sessions says nothing to a gateway"),
     (["--role", "gateway", "--gateway", "http://a:1"], "--gateway says nothing to a gateway"),
     (["--role", "worker", "--gateway", "http://a:1", "--allow-origin", "http://b"], "--allow-origin says nothing to a"),
+    (["--role", "worker", "--gateway", "http://a:1", "--offers-per-minute", "5"], "--offers-per-minute says nothing"),
     (["--role", "worker"], "a worker needs a gateway"),
     (["--role", "worker", "--gateway", "a:1"], "expected a worker's address"),
     (["--advertise", "http://a:1"], "--advertise says nothing to a service that is alone"),
@@ -59,6 +62,29 @@ def test_options_that_would_have_no_effect_are_refused(
     result = CliRunner().invoke(serve_command, options)
     assert isinstance(result.exception, ConfigError)
     assert said in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "role", [["single"], ["gateway"], ["worker", "--gateway", "http://a:1"]], ids=lambda one: one[0]
+)
+def test_every_role_takes_a_token_for_figures(role: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "token"
+    file.write_text(TOKENS["RIMLIGHT_METRICS_TOKEN"] + "\n")
+    for option, more in (
+        ([], {"RIMLIGHT_METRICS_TOKEN": TOKENS["RIMLIGHT_METRICS_TOKEN"]}),
+        (["--metrics-token-file", str(file)], {}),
+    ):
+        found = would_serve(
+            ["serve", "--role", *role, *option], TOKENS | {"RIMLIGHT_METRICS_TOKEN": ""} | more, monkeypatch
+        )
+        check_scraped(found)
+
+
+def test_the_limit_of_offers_is_the_one_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for role in ("single", "gateway"):
+        words = ["serve", "--role", role]
+        assert would_serve(words, TOKENS, monkeypatch).access.offers_per_minute == Access().offers_per_minute
+        assert would_serve([*words, "--offers-per-minute", "5"], TOKENS, monkeypatch).access.offers_per_minute == 5
 
 
 @pytest.mark.parametrize("role", ["gateway", "worker"])
