@@ -26,7 +26,7 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--detail", default=512, show_default=True, metavar="PX",
                      help="Longer side at which trimaps are propagated."),
         click.option("--live-backend", default="auto", show_default=True,
-                     help="What runs the live network, which automatic trimaps come from."),
+                     help="What runs the live network, which makes automatic trimaps and doubts carried ones."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -87,12 +87,13 @@ def matte_command(video: Path, **options: Any) -> None:
     networks = _networks(options)
     with _bar(options["quiet"], "looking through") as bar:
         film = film_at(video, _counting(bar))
-    marks, digest = marks_for(wanted, film, Settings(backend=options["live_backend"]))
+    live = Settings(backend=options["live_backend"])
+    marks, digest = marks_for(wanted, film, live)
     output = Output(
         options["out"], options["backdrop"], options["side_by_side"], options["sound"], options["decontaminate"],
         restart=options["restart"],
     )  # fmt: skip
-    frames = matte_film(film, networks, marks, output, Detail(long_side=options["detail"]), digest)
+    frames = matte_film(film, networks, marks, output, Detail(long_side=options["detail"]), digest, live)
     with _bar(options["quiet"], "matting", film.survey.count) as bar:
         try:
             for done in frames:

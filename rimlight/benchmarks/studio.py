@@ -26,6 +26,7 @@ from rimlight.types import FloatArray
 
 WHOLE, UNKNOWN = "dvm", "dvm_transition"
 EVERY = {"full": 1, "every 20": 20, "every 40": 40, "one": 0}
+UNDOUBTED = "one, by propagation alone"  # all others are doubted by the live network, as the studio's are
 AUTOMATIC = 2  # frames that get automatic trimaps where not all do
 Say = Callable[[str], None]
 
@@ -125,14 +126,17 @@ def _trimaps(film: Film, by_live: Mattes, propagator: Propagator | None) -> dict
     automatic = mattes.automatic(by_live)
     found = {"full": list(film.trimaps), "automatic, full": automatic}
     if propagator is not None:
-        carried: dict[tuple[int, ...], Trimaps] = {}
+        both: dict[tuple[int, ...], tuple[Trimaps, Trimaps]] = {}  # carried, and doubted as well, by the marked frames
         for name, every in EVERY.items():
             marked = mattes.marked_every(film, every)
-            if every != 1 and marked not in carried:  # in a short clip every 40 is one
-                carried[marked] = mattes.propagated(film, marked, film.trimaps, propagator)
-            found.setdefault(name, carried.get(marked, found["full"]))
-        spread = [int((part + 0.5) * len(film.frames) / AUTOMATIC) for part in range(AUTOMATIC)]
-        found[f"automatic, {AUTOMATIC} frames"] = mattes.propagated(film, sorted(set(spread)), automatic, propagator)
+            if every != 1 and marked not in both:  # in a short clip every 40 is one
+                carried = mattes.propagated(film, marked, film.trimaps, propagator)
+                both[marked] = carried, mattes.doubted_by(carried, marked, by_live)
+            found.setdefault(name, both[marked][1] if every != 1 else found["full"])
+        found[UNDOUBTED] = both[mattes.marked_every(film, EVERY["one"])][0]
+        spread = sorted({int((part + 0.5) * len(film.frames) / AUTOMATIC) for part in range(AUTOMATIC)})
+        carried = mattes.propagated(film, spread, automatic, propagator)
+        found[f"automatic, {AUTOMATIC} frames"] = mattes.doubted_by(carried, spread, by_live)
     return found
 
 

@@ -28,7 +28,6 @@ from rimlight.types import Size
 
 INTERACTIVE_HZ = 5.0
 WARM_UP = 2  # steps that do not count
-FAKE = Settings(backend="fake")  # the live network has no part in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +89,9 @@ def _steps(video: Path, folder: Path, trial: Trial, networks: Networks) -> dict[
     alpha = np.zeros((height, width), np.float32)
     alpha[height // 4 :, width // 3 : 2 * width // 3] = 1
     project.add(0, base_of(trimap_of_matte(alpha), "drawn"))
+    live = Settings(threads=trial.threads)
     repeats = min(trial.repeats, project.survey.count - WARM_UP - 1)
-    return {side: _timed(Desk(project, networks, FAKE, side), side, repeats) for side in trial.long_sides}
+    return {side: _timed(Desk(project, networks, live, side), side, repeats) for side in trial.long_sides}
 
 
 def _timed(desk: Desk, long_side: int, repeats: int) -> Timed:

@@ -16,6 +16,7 @@ from rimlight.benchmarks.testset import TrueClip, TrueFrame
 from rimlight.metrics import true_trimap
 from rimlight.pixels import Shrinker
 from rimlight.signature import internal_size
+from rimlight.studio.doubt import corrected, doubted
 from rimlight.studio.networks import Matter, Propagator
 from rimlight.studio.propagate import LONG_SIDE
 from rimlight.studio.tiles import tiling_of
@@ -67,7 +68,7 @@ def marked_every(film: Film, every: int) -> tuple[int, ...]:
 def propagated(film: Film, marked: Sequence[int], drawn: Sequence[UInt8Array], propagator: Propagator) -> Trimaps:
     """Trimaps of all frames: drawn ones where they are marked, else carried from the nearest marked frame in time.
 
-    drawn: trimaps by the frame's number, of which those of marked frames are looked at.
+    drawn: trimaps by the frame's number, of which those of marked frames are looked at. Nobody doubts them.
     """
     size = film.clip.size
     small = internal_size(size, LONG_SIDE)
@@ -81,12 +82,25 @@ def propagated(film: Film, marked: Sequence[int], drawn: Sequence[UInt8Array], p
     }
     found = []
     for number in range(len(film.frames)):
-        nearest = min(marked, key=lambda other: (abs(other - number), other))
+        nearest = _nearest(marked, number)
         if nearest == number:
             found.append(drawn[number])
         else:
             found.append(trimap_of_classes(propagator.classes(reduced(number), references[nearest]), size))
     return found
+
+
+def doubted_by(carried: Trimaps, marked: Sequence[int], by_live: Mattes) -> Trimaps:
+    """Carried trimaps as the studio's are: unknown where the live network's mattes contradict them."""
+    holds = {number: corrected(carried[number], by_live[number]) for number in marked}
+    return [
+        trimap if number in holds else doubted(trimap, by_live[number], holds[_nearest(marked, number)])
+        for number, trimap in enumerate(carried)
+    ]
+
+
+def _nearest(marked: Sequence[int], number: int) -> int:
+    return min(marked, key=lambda other: (abs(other - number), other))
 
 
 def automatic(mattes: Sequence[FloatArray]) -> Trimaps:

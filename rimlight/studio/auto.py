@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from rimlight.realtime.session import Session, Settings
+from rimlight.realtime.session import Settings
 from rimlight.signature import SLOTS
 from rimlight.studio.errors import TrimapError
+from rimlight.studio.live import LiveMattes
 from rimlight.studio.marks import HeldMarks, held
 from rimlight.studio.reel import Reel
 from rimlight.studio.survey import Survey
@@ -41,20 +43,16 @@ def auto_marks(
     if len(frames) > wanted:
         log.warning("the video has %d shots, so %d trimaps are made, not %d", len(survey.shots), len(frames), wanted)
     trimaps = {}
-    with Reel(path, survey.count, kept=SLOTS + 1) as reel, Session(settings) as session:
-        for frame in frames:
-            trimaps[frame] = auto_trimap(reel, survey, frame, session)
-            made(frame)
+    with Reel(path, survey.count, kept=SLOTS + 1) as reel, closing(LiveMattes(settings, survey, reel)) as live:
+        for number in frames:
+            trimaps[number] = auto_trimap(live, number, reel.frame(number))
+            made(number)
     return held(survey.size, trimaps)
 
 
-def auto_trimap(reel: Reel, survey: Survey, number: int, session: Session) -> UInt8Array:
-    """(H, W) trimap of a frame by the live network, which sees the two frames before it too, as far as its shot has."""
-    first = max(survey.shot(number).start, number - SLOTS)
-    for near in range(first, number + 1):
-        frame = reel.frame(near)
-        matte = session.matte(Frame(frame.pixels, frame.pts_s, frame.captured_s, cut=near == first))
-    trimap = trimap_of_matte(matte.alpha)
+def auto_trimap(live: LiveMattes, number: int, frame: Frame) -> UInt8Array:
+    """(H, W) trimap of a frame by the live network."""
+    trimap = trimap_of_matte(live.alpha(number, frame))
     if (trimap == BACKDROP).all():
         log.warning("the live network sees nobody in frame %d; draw its trimap if there is somebody", number)
     return trimap

@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rimlight.realtime.backdrops import open_backdrop
+from rimlight.realtime.session import Settings
 from rimlight.realtime.sinks import check_apart
 from rimlight.realtime.sinks.base import Sink, StreamInfo
 from rimlight.realtime.sinks.options import Options
+from rimlight.studio.live import LiveMattes
 from rimlight.studio.marks import Marks
 from rimlight.studio.networks import Networks
 from rimlight.studio.pictures import Finisher
@@ -67,15 +69,21 @@ class Film:
 class Mattes:
     """Alpha of frames asked for in order; frees its files when closed.
 
-    decoded: frames of the video that were decoded, those of marks beside.
+    live: of the network that doubts what is carried, None for nobody. decoded: frames of the video that were decoded,
+    those of marks beside.
     """
 
-    def __init__(self, film: Film, networks: Networks, marks: Marks, detail: Detail | None = None) -> None:
+    def __init__(
+        self, film: Film, networks: Networks, marks: Marks, detail: Detail | None = None, live: Settings | None = None,
+    ) -> None:  # fmt: skip
         detail = detail or Detail()
         self._survey, self._networks = film.survey, networks
         self._reel = Reel(film.path, film.survey.count)
         self._marked = Reel(film.path, film.survey.count)
-        self._propagation = Propagation(networks.propagator, marks, film.survey, self._marked, detail.long_side)
+        self._live = None if live is None else LiveMattes(live, film.survey, self._marked)
+        self._propagation = Propagation(
+            networks.propagator, marks, film.survey, self._marked, detail.long_side, self._live
+        )
         tiling = tiling_of(film.survey.size, whole=detail.whole, side=detail.tile, overlap=detail.overlap)
         self._window = Window(networks.matter, tiling)
         self._shown: dict[int, Frame] = {}
@@ -102,6 +110,8 @@ class Mattes:
     def close(self) -> None:
         self._reel.close()
         self._marked.close()
+        if self._live is not None:
+            self._live.close()
 
     def _show(self, number: int) -> Marked:
         frame = self._reel.frame(number)
@@ -112,22 +122,27 @@ class Mattes:
 
 def matte_film(
     film: Film, networks: Networks, marks: Marks, output: Output, detail: Detail | None = None, marks_digest: str = "",
+    live: Settings | None = None,
 ) -> Iterator[int]:  # fmt: skip
     """Mat a video and write it; yields how many frames are done, first those of a run that was broken off.
 
-    marks_digest: tells the marks from others, for taking up. The target appears when all is done. Raises
-    RimlightError; what was done so far is taken up by the next run with the same arguments.
+    marks_digest: tells the marks from others, for taking up. live: as for Mattes. The target appears when all is done.
+    Raises RimlightError; what was done so far is taken up by the next run with the same arguments.
     """
     check_apart(output.sink, film.path)
     detail = detail or Detail()
     survey = film.survey
     info = StreamInfo(survey.size, survey.rate, str(film.path) if output.sound else None)
-    with closing(open_backdrop(output.backdrop)) as backdrop, closing(Mattes(film, networks, marks, detail)) as mattes:
+    with (
+        closing(open_backdrop(output.backdrop)) as backdrop,
+        closing(Mattes(film, networks, marks, detail, live)) as mattes,
+    ):
         options = Options("side-by-side" if backdrop.transparent and output.beside else backdrop.transparent)
         identity = {
             "video": film.digest, "trimaps": marks_digest, "weights": networks.mark, "device": networks.device,
             "backdrop": output.backdrop,
             "output": f"{output.beside} {output.decontaminate}", "detail": asdict(detail),
+            "live": "" if live is None else f"{live.backend} {live.device} {live.long_side}",
         }  # fmt: skip
         parts = Segments(
             output.sink, info, options, survey.count, identity, others="restart" if output.restart else output.others

@@ -64,7 +64,7 @@ def test_all_that_there_are_weights_for_has_a_row(record: Record) -> None:
     rows = record.figures["means"]["96x64"]["rows"]
     assert set(rows) == {
         "live network", "full, full", "full, every 20", "full, every 40", "full, one", "full, automatic, full",
-        "full, automatic, 2 frames", "basic, full",
+        "full, automatic, 2 frames", "full, one, by propagation alone", "basic, full",
     }  # fmt: skip
     assert all(set(one) == {"dvm", "dvm_transition"} for one in rows.values())
 
@@ -111,6 +111,16 @@ def test_trimaps_come_from_the_nearest_marked_frame(folder: Path) -> None:
     assert copies.remembered == 2
     assert mattes.marked_every(film, 2) == (0, 2)
     assert mattes.marked_every(film, 0) == (0,)
+
+
+def test_trimaps_are_doubted_as_the_studio_doubts_them() -> None:
+    zeros, ones = np.zeros((64, 96), np.float32), np.ones((64, 96), np.float32)
+    carried: list[UInt8Array] = [np.full((64, 96), level, np.uint8) for level in (0, 0, 255)]
+    found = mattes.doubted_by(carried, [0], [zeros, ones, ones])
+    assert [int(one[0, 0]) for one in found] == [0, 128, 255]
+    assert found[0] is carried[0]
+    held = mattes.doubted_by(carried, [0], [ones, ones, zeros])  # the mark itself says that the live network is wrong
+    assert [int(one[0, 0]) for one in held] == [0, 0, 255]
 
 
 def test_agreement_tells_what_trimaps_are_worth(folder: Path) -> None:

@@ -14,10 +14,12 @@ from click.testing import CliRunner, Result
 from rimlight.errors import ConfigError, RimlightError, SinkError, SourceError, WeightsError
 from rimlight.studio import work
 from rimlight.studio.errors import ProjectError, TrimapError
+from rimlight.studio.live import LiveMattes
 from rimlight.studio.project import Project, project_path
 from rimlight.studio.strokes import base_of
 from rimlight.studio.survey import survey
 from rimlight.studio_commands import studio
+from rimlight.types import FloatArray, Frame
 
 from .films import read_film, true_trimap, write_film
 from .standin import networks
@@ -75,6 +77,21 @@ def test_automatic_trimaps_need_nothing_drawn(video: Path, tmp_path: Path) -> No
     result = matte(video, "--auto-trimaps", 2, "--live-backend", "fake")
     assert result.exit_code == 0, result.exception
     assert len(read_film(tmp_path / "out.mkv", "rgba")) == FRAMES
+
+
+def test_carried_trimaps_are_doubted_by_the_live_network(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = set()
+
+    def alpha(live: LiveMattes, number: int, frame: Frame) -> FloatArray:
+        asked.add((live.settings.backend, number))
+        return np.zeros((frame.size.height, frame.size.width), np.float32)
+
+    monkeypatch.setattr(LiveMattes, "alpha", alpha)
+    result = matte(video, "--trimap", f"3={trimap(tmp_path, 3)}", "--live-backend", "fake")
+    assert result.exit_code == 0, result.exception
+    assert asked == {("fake", number) for number in range(FRAMES)}
 
 
 def test_what_the_editor_saved_is_taken(video: Path) -> None:

@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 
 from rimlight.errors import SinkError
-from rimlight.realtime.session import Session, Settings
-from rimlight.signature import SLOTS
+from rimlight.realtime.session import Settings
 from rimlight.studio.auto import auto_trimap
 from rimlight.studio.edit.preview import Preview
 from rimlight.studio.errors import TrimapError
+from rimlight.studio.live import LiveMattes
 from rimlight.studio.marks import reference_of
 from rimlight.studio.networks import Networks
 from rimlight.studio.project import Project
@@ -49,10 +49,11 @@ class Desk:
         self.project = project
         self.networks = networks
         self.long_side = long_side
-        self._live = live
+        self.live = live
         survey = project.survey
         self._reel = Reel(project.video, survey.count, kept=8)
         self._marked = Reel(project.video, survey.count)
+        self._mattes = LiveMattes(live, survey, self._marked)
         self._thumbs: OrderedDict[int, bytes] = OrderedDict()
         self._carried: OrderedDict[int, Carried] = OrderedDict()
         self._standing: tuple[int, set[int]] = (-1, set())  # of a revision
@@ -62,6 +63,7 @@ class Desk:
     def close(self) -> None:
         self._reel.close()
         self._marked.close()
+        self._mattes.close()
         self._preview.close()
 
     def state(self, number: int) -> dict[str, Any]:
@@ -128,11 +130,7 @@ class Desk:
 
     def auto(self, number: int) -> None:
         """Mark a frame by the live network's matte."""
-        with (
-            Reel(self.project.video, self.project.survey.count, kept=SLOTS + 1) as reel,
-            Session(self._live) as session,
-        ):
-            trimap = auto_trimap(reel, self.project.survey, number, session)
+        trimap = auto_trimap(self._mattes, number, self._reel.frame(number))
         self.project.add(number, base_of(trimap, "automatic"))
 
     def propagate(self, number: int) -> None:
@@ -157,8 +155,9 @@ class Desk:
         revision = self.project.revision
         if self._propagation is None or self._propagation[0] != revision:
             propagation = Propagation(
-                self.networks.propagator, self.project, self.project.survey, self._marked, self.long_side
-            )
+                self.networks.propagator, self.project, self.project.survey, self._marked, self.long_side,
+                self._mattes,
+            )  # fmt: skip
             self._propagation = (revision, propagation)
         return self._propagation[1]
 

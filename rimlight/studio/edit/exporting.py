@@ -91,7 +91,7 @@ class Exporter:
         sink = f"{target}/" if name.endswith("/") else str(target)
         output = Output(sink, backdrop, beside, others="discard")
         detail = Detail(long_side=self._desk.long_side)
-        return matte_film(film, self._desk.networks, marks, output, detail, digest_of(marks))
+        return matte_film(film, self._desk.networks, marks, output, detail, digest_of(marks), self._desk.live)
 
     async def close(self) -> None:
         """Stop, and end the thread."""
