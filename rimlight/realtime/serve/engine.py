@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 0.5  # how long the thread waits for a frame before it looks whether it is to end
 STOP_S = 2.0
+OPENED_S = 20.0  # how long the end of the service waits for a network that is being opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Engine:
             self._stopped = True
             self._changed.notify()
         self._thread.join(timeout_s)
+        self._networks.settle(OPENED_S)
 
     def _poke(self) -> None:
         with self._changed:

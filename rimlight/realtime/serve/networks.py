@@ -71,7 +71,7 @@ class Networks:
     def __init__(self, open_streams: Callable[[Size], Streams], opened: Callable[[], None] = lambda: None) -> None:
         self._open_streams, self._opened = open_streams, opened
         self._ready: dict[Size, Network] = {}  # the last used at the end
-        self._opening: set[Size] = set()
+        self._opening: dict[Size, threading.Thread] = {}
         self._failed: dict[Size, tuple[float, BackendError]] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -95,8 +95,9 @@ class Networks:
             if error is not None and time.monotonic() - failed_s < RETRY_S:
                 raise error
             if size not in self._opening:
-                self._opening.add(size)
-                threading.Thread(target=self._open, args=(size,), name="rimlight-open", daemon=True).start()
+                opener = threading.Thread(target=self._open, args=(size,), name="rimlight-open", daemon=True)
+                self._opening[size] = opener
+                opener.start()
         return None
 
     def leave(self, key: str, size: Size | None = None) -> None:
@@ -117,6 +118,14 @@ class Networks:
                 network.streams.close()
             self._ready.clear()
 
+    def settle(self, timeout_s: float) -> None:
+        """Wait at most so long for those being opened: C++ that Python's end cuts short ends the process by SIGABRT."""
+        due_s = time.monotonic() + timeout_s
+        with self._lock:
+            openers = list(self._opening.values())
+        for opener in openers:
+            opener.join(max(0.0, due_s - time.monotonic()))
+
     def _open(self, size: Size) -> None:
         try:
             streams = self._open_streams(size)
@@ -124,13 +133,13 @@ class Networks:
             known = isinstance(error, RimlightError)
             log.error("the network for %s cannot be opened: %s", size, error, exc_info=None if known else error)
             with self._lock:
-                self._opening.discard(size)
+                self._opening.pop(size)
                 self._failed[size] = (time.monotonic(), BackendError(f"the network cannot be opened: {error}"))
             self._opened()
             return
         room = np.zeros((streams.together, 3, size.height, size.width), np.float32)
         with self._lock:
-            self._opening.discard(size)
+            self._opening.pop(size)
             self._failed.pop(size, None)
             if self._closed:
                 streams.close()

@@ -67,6 +67,7 @@ async def _run(
     options: ServeOptions, access: Access, place: Place, context: ssl.SSLContext | None, gallery: Gallery,
     capacity: Capacity, say: Callable[[str], None], membership: Membership | None,
 ) -> None:  # fmt: skip
+    signals = _signals()
     service = Service(options, capacity, gallery)
     runner = make_runner(make_app(service, access))
     await runner.setup()
@@ -76,7 +77,7 @@ async def _run(
         say(f"open {address.replace('127.0.0.1', 'localhost')}")
         asyncio.get_running_loop().run_in_executor(None, _warm, gallery)
         async with reporting(service, membership, address) if membership else nullcontext():
-            await _ended(service, place.drain_s)
+            await _ended(service, place.drain_s, signals)
     finally:
         await service.close()
         await runner.cleanup()
@@ -89,21 +90,24 @@ def _warm(gallery: Gallery) -> None:
         gallery.thumbnail(name)
 
 
-async def _ended(service: Service, drain_s: float) -> None:
-    """Wait for a signal; after a SIGTERM for the sessions too, unless another signal comes."""
-    loop, first, second = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
-    came: list[int] = []
+def _signals() -> asyncio.Queue[int]:
+    """SIGTERM and SIGINT as they come from now on; those beyond a second one say nothing new."""
+    loop, came = asyncio.get_running_loop(), asyncio.Queue[int](2)
 
     def note(number: int) -> None:
-        (second if came else first).set()
-        came.append(number)
+        with suppress(asyncio.QueueFull):
+            came.put_nowait(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, note, number)
-    await first.wait()
-    if came[0] == signal.SIGTERM:
+    return came
+
+
+async def _ended(service: Service, drain_s: float, signals: asyncio.Queue[int]) -> None:
+    """Wait for a signal; after a SIGTERM for the sessions too, unless another signal comes."""
+    if await signals.get() == signal.SIGTERM:
         log.info("draining", extra={"fields": {"sessions": len(service.sessions)}})
-        drained, again = asyncio.ensure_future(service.drain(drain_s)), asyncio.ensure_future(second.wait())
+        drained, again = asyncio.ensure_future(service.drain(drain_s)), asyncio.ensure_future(signals.get())
         _, pending = await asyncio.wait({drained, again}, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()

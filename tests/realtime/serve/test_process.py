@@ -95,3 +95,10 @@ def test_a_port_that_is_taken_is_one_line() -> None:
     port, said = run(taken())
     assert f"127.0.0.1:{port} cannot be listened on" in said
     assert "Traceback" not in said
+
+
+def test_it_ends_well_while_a_network_is_being_opened() -> None:
+    pytest.importorskip("openvino", reason="the openvino extra is not installed")
+    with Child(["--backend", "openvino"]) as child:
+        code = child.stop()
+    assert code == 0, child.last_lines

@@ -44,14 +44,14 @@ class GatewayLog(AccessLog):
 async def _run(access: Access, place: Place, context: ssl.SSLContext | None, say: Callable[[str], None]) -> None:
     assert access.cluster_token is not None
     messenger, ended = Messenger(access.cluster_token), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     runner = make_runner(make_gateway(Gateway(Registry(), messenger), access), GatewayLog)
     await runner.setup()
     try:
         address = await listen(runner, place, context)
         log.info("listening", extra={"fields": {"address": address}})
         say(f"open {address.replace('127.0.0.1', 'localhost')}")
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
         await ended.wait()
     finally:
         await runner.cleanup()
