@@ -23,7 +23,7 @@ def network_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--weights-matting", type=PATH, metavar="FILE",
                      help="Weights of the matting network  [default: the shipped ones]"),
         click.option("--device", default="auto", show_default=True, help="Where both run: auto, cpu, cuda …"),
-        click.option("--detail", default=512, show_default=True, metavar="PX",
+        click.option("--detail", default=384, show_default=True, metavar="PX",
                      help="Longer side at which trimaps are propagated."),
         click.option("--live-backend", default="auto", show_default=True,
                      help="What runs the live network, which makes automatic trimaps and doubts carried ones."),

@@ -22,7 +22,7 @@ from rimlight.studio.survey import Survey
 from rimlight.studio.trimaps import one_hot, shrink_trimap, trimap_of_classes
 from rimlight.types import FloatArray, Frame, Size, UInt8Array
 
-LONG_SIDE = 512
+LONG_SIDE = 384
 REMEMBERED = 3  # marked frames at a time
 
 
