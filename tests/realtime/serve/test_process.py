@@ -100,5 +100,6 @@ def test_a_port_that_is_taken_is_one_line() -> None:
 def test_it_ends_well_while_a_network_is_being_opened() -> None:
     pytest.importorskip("openvino", reason="the openvino extra is not installed")
     with Child(["--backend", "openvino"]) as child:
-        code = child.stop()
-    assert code == 0, child.last_lines
+        os.kill(child.pid, signal.SIGTERM)
+        run(until(lambda: not child.running, "its end"))
+    assert child.stop() == 0, child.last_lines
