@@ -17,6 +17,7 @@ from rimlight.metrics import true_trimap
 from rimlight.pixels import Shrinker
 from rimlight.signature import internal_size
 from rimlight.studio.doubt import corrected, doubted
+from rimlight.studio.narrowing import narrowing_of
 from rimlight.studio.networks import Matter, Propagator
 from rimlight.studio.propagate import LONG_SIDE
 from rimlight.studio.tiles import tiling_of
@@ -51,11 +52,16 @@ def live_mattes(film: Film, live: Ours) -> Mattes:
 
 def studio_mattes(film: Film, trimaps: Sequence[UInt8Array], matter: Matter) -> Mattes:
     """By the matting network, in a window that slides over the clip as in `rimlight studio matte`."""
-    window = Window(matter, tiling_of(film.clip.size))
+    window, narrowing = Window(matter, tiling_of(film.clip.size)), narrowing_of(matter, film.clip.size)
     count = len(film.frames)
 
-    def show(number: int) -> Marked:
+    def given(number: int) -> Marked:
         return Marked(film.frames[number].image, trimaps[number])
+
+    def show(number: int) -> Marked:
+        if narrowing is None:
+            return given(number)
+        return narrowing.marked(number, matter.window(number, count), given)
 
     return [window.alpha(frame, matter.window(frame, count), show) for frame in range(count)]
 

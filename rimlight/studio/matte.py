@@ -17,6 +17,7 @@ from rimlight.realtime.sinks.base import Sink, StreamInfo
 from rimlight.realtime.sinks.options import Options
 from rimlight.studio.live import LiveMattes
 from rimlight.studio.marks import Marks
+from rimlight.studio.narrowing import narrowing_of
 from rimlight.studio.networks import Networks
 from rimlight.studio.pictures import Finisher
 from rimlight.studio.propagate import LONG_SIDE, Propagation
@@ -85,8 +86,9 @@ class Mattes:
             networks.propagator, marks, film.survey, self._marked, detail.long_side, self._live
         )
         tiling = tiling_of(film.survey.size, whole=detail.whole, side=detail.tile, overlap=detail.overlap)
-        self._window = Window(networks.matter, tiling)
+        self._window, self._narrowing = Window(networks.matter, tiling), narrowing_of(networks.matter, film.survey.size)
         self._shown: dict[int, Frame] = {}
+        self._ahead: dict[int, Marked] = {}  # frames that the window has not come to
 
     @property
     def decoded(self) -> int:
@@ -99,11 +101,11 @@ class Mattes:
 
     def matte(self, number: int) -> tuple[Frame, FloatArray]:
         """A frame, (H, W, 3) RGB, and its alpha (H, W) 0..1."""
-        shot = self._survey.shot(number)
-        inside = self._networks.matter.window(number - shot.start, len(shot))
-        numbers = [shot.start + place for place in inside]
+        numbers = self._around(number)
         alpha = self._window.alpha(number, numbers, self._show)
-        for old in self._shown.keys() - set(numbers):
+        for passed in [other for other in self._ahead if other <= max(numbers)]:
+            del self._ahead[passed]
+        for old in self._shown.keys() - set(numbers) - self._ahead.keys():
             del self._shown[old]
         return self._shown[number], alpha
 
@@ -113,11 +115,22 @@ class Mattes:
         if self._live is not None:
             self._live.close()
 
+    def _around(self, number: int) -> list[int]:
+        """Frames of a frame's window, which stays within its shot."""
+        shot = self._survey.shot(number)
+        return [shot.start + place for place in self._networks.matter.window(number - shot.start, len(shot))]
+
     def _show(self, number: int) -> Marked:
-        frame = self._reel.frame(number)
-        marked = Marked(frame.image, self._propagation.trimap(number, frame))
-        self._shown[number] = replace(frame, pixels=marked.image)
-        return marked
+        if self._narrowing is None:
+            return self._marked_at(number)
+        return self._narrowing.marked(number, self._around(number), self._marked_at)
+
+    def _marked_at(self, number: int) -> Marked:
+        if number not in self._ahead:
+            frame = self._reel.frame(number)
+            marked = self._ahead[number] = Marked(frame.image, self._propagation.trimap(number, frame))
+            self._shown[number] = replace(frame, pixels=marked.image)
+        return self._ahead[number]
 
 
 def matte_film(
