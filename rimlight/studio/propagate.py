@@ -28,7 +28,7 @@ REMEMBERED = 3  # marked frames at a time
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """A marked frame. holds: where the live network does not contradict what is carried from it; None without one."""
+    """A marked frame. holds (H, W): where it holds against the live network in other frames; None without one."""
 
     reference: Reference
     holds: Mask | None
