@@ -80,6 +80,17 @@ def test_without_efi_own_modules_load(tmp_path: Path) -> None:
     assert "no EFI" in machine.secure_boot(place(tmp_path)).found
 
 
+@pytest.mark.parametrize("look", ["is_dir", "is_file", "read_bytes"])
+def test_firmware_that_may_not_be_read_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: str) -> None:
+    there = place(tmp_path, {SECURE_BOOT: b"\x06\0\0\0\x01"})
+
+    def refused(_: Path) -> None:
+        raise PermissionError("not from here")
+
+    monkeypatch.setattr(Path, look, refused)
+    assert machine.secure_boot(there).status == "ok"
+
+
 def test_a_camera_that_may_not_be_opened_fails_with_the_way_in(tmp_path: Path) -> None:
     found = machine.rights(place(tmp_path, {"/dev/video0": ""}, may_open=lambda _: False))
     assert found.status == "fail"

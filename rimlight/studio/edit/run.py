@@ -63,7 +63,7 @@ def open_project(video: Path, path: Path | None = None, seen: Callable[[Frame], 
 
 
 async def _serve(desk: Desk, place: Place, say: Callable[[str], None]) -> None:
-    editor = Editor(desk)
+    editor, ended = Editor(desk), _asked_to_end()
     try:
         kept = _private_file(desk.project.path) if place.token is None else None
         server, token = listen(place.port, place.token, read_address(kept) if kept else None)
@@ -75,7 +75,7 @@ async def _serve(desk: Desk, place: Place, say: Callable[[str], None]) -> None:
             port = server.getsockname()[1]
             _keep(kept, Address(port, token))
             _show(f"http://{HOST}:{port}/#token={token}", place.browser, say)
-            await _asked_to_end()
+            await ended.wait()
         finally:
             await runner.cleanup()
             server.close()
@@ -105,8 +105,9 @@ def _show(address: str, browser: bool, say: Callable[[str], None]) -> None:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
 
-async def _asked_to_end() -> None:
+def _asked_to_end() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT from now on."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    await ended.wait()
+    return ended
