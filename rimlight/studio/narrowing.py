@@ -14,7 +14,7 @@ import numpy as np
 from rimlight.signature import internal_size
 from rimlight.studio.networks import Matter
 from rimlight.studio.tiles import tiling_of
-from rimlight.studio.trimaps import UNKNOWN, shrink_trimap, trimap_of_matte
+from rimlight.studio.trimaps import UNKNOWN, trimap_of_matte
 from rimlight.studio.window import Marked, Window
 from rimlight.types import FloatArray, Size
 
@@ -36,15 +36,10 @@ class Narrowing:
 
         numbers: the frames of its window. show: gives frames with the trimaps that they have, (H, W).
         """
-        alpha = self._window.alpha(frame, numbers, lambda number: self._reduced(show(number)))
+        alpha = self._window.alpha(frame, numbers, lambda number: show(number).shrunk(self.small))
         whole = show(frame)
         sure = trimap_of_matte(self._stretched(alpha), WIDENED)
         return Marked(whole.image, np.where(whole.trimap == UNKNOWN, sure, whole.trimap))
-
-    def _reduced(self, marked: Marked) -> Marked:
-        to = (self.small.width, self.small.height)
-        image = np.asarray(cv2.resize(marked.image, to, interpolation=cv2.INTER_AREA), np.uint8)
-        return Marked(image, shrink_trimap(marked.trimap, self.small))
 
     def _stretched(self, alpha: FloatArray) -> FloatArray:
         to = (self._size.width, self._size.height)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
 from rimlight.studio.networks import Features, Matter
 from rimlight.studio.tiles import Tile, Tiling
-from rimlight.studio.trimaps import BACKDROP, FOREGROUND, UNKNOWN, one_hot
-from rimlight.types import FloatArray, UInt8Array
+from rimlight.studio.trimaps import BACKDROP, FOREGROUND, UNKNOWN, one_hot, shrink_trimap
+from rimlight.types import FloatArray, Size, UInt8Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Marked:
 
     image: UInt8Array
     trimap: UInt8Array
+
+    def shrunk(self, small: Size) -> Marked:
+        """Both at a smaller size."""
+        image = cv2.resize(self.image, (small.width, small.height), interpolation=cv2.INTER_AREA)
+        return Marked(np.asarray(image, np.uint8), shrink_trimap(self.trimap, small))
 
 
 @dataclass(frozen=True, slots=True)

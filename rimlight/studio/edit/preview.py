@@ -19,7 +19,6 @@ from rimlight.studio.propagate import Propagation
 from rimlight.studio.reel import Reel
 from rimlight.studio.survey import Survey
 from rimlight.studio.tiles import tiling_of
-from rimlight.studio.trimaps import shrink_trimap
 from rimlight.studio.window import Marked, Window
 from rimlight.types import UInt8Array
 
@@ -46,8 +45,7 @@ class Preview:
 
         def marked(near: int) -> Marked:
             frame = self._reel.frame(near)
-            trimap = shrink_trimap(propagation.trimap(near, frame), self.size)
-            return Marked(self._small(frame.image), trimap)
+            return Marked(frame.image, propagation.trimap(near, frame)).shrunk(self.size)
 
         alpha = self._window.alpha(number, numbers, marked)
         if backdrop is None:
